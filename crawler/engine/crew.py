@@ -1,0 +1,189 @@
+"""The second stage: a fixed pool of workers, each fetching and reading one URL at a time.
+
+An unexpected exception in here is that URL's error of class ``internal``, logged once;
+the crawl goes on. A site's next visit is free from the last byte on, before the parsing.
+"""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from crawler import record
+from crawler.engine.line import Done, Shared
+from crawler.engine.permits import Permits
+from crawler.engine.pulse import Pulse
+from crawler.model import (
+    Failed,
+    Fault,
+    Fetched,
+    Lease,
+    Line,
+    Outcome,
+    Page,
+    Settled,
+    Verdict,
+)
+from crawler.policy import retry, robots, verdict
+from crawler.policy.retry import Retry
+from crawler.policy.scope import Scope
+from crawler.policy.urls import Canon
+from crawler.policy.verdict import Hop
+from crawler.policy.workbench import Visit
+from crawler.ports import Fetcher, Parser
+
+log = logging.getLogger(__name__)
+
+LARGE_ROBOTS = 64 * 1024
+"""From this size on a robots.txt is read in a thread (10,000 rules take 50 ms)."""
+
+
+@dataclass(slots=True)
+class Crew:
+    """``size`` workers, of which at most as many as there are ``permits`` are on the wire."""
+
+    shared: Shared
+    fetcher: Fetcher
+    parser: Parser
+    retry: Retry
+    scope: Scope
+    canon: Canon
+    permits: Permits
+    pulse: Pulse
+    size: int
+
+    async def run(self) -> None:
+        """Work until ``todo`` ends, then close ``done``."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self.size):
+                group.create_task(self._work(), name=f"worker {number}")
+        await self.shared.done.close()
+
+    async def _work(self) -> None:
+        shared = self.shared
+        async for visit in shared.todo:
+            if shared.stop.asked.is_set():
+                shared.bench.put_back(visit, _now())
+                done = None
+            else:
+                done = await self._visit(visit)
+            became_page = done is not None and done.settled.verdict is Verdict.FETCHED
+            if visit.robots is None and not became_page:
+                await shared.frontier.refund(1)
+            if done is None:
+                shared.in_hand -= 1
+                shared.rouse()
+            else:
+                await shared.done.put(done)
+
+    async def _visit(self, visit: Visit) -> Done | None:
+        """Make a visit; return its end, or None when the lease is on the bench again."""
+        outcome = await self._request(visit)
+        try:
+            if retry.passing(outcome) and self.pulse.missed_since(visit.started):
+                # It was us who stood still, not the server: that costs no attempt.
+                self.shared.bench.repeat(visit, _now())
+                return None
+            if visit.robots is not None:
+                return await self._hear(visit, outcome)
+            return await self._end(visit.lease, outcome)
+        except Exception as error:
+            return self._failed(visit.lease, self._bug(visit.lease, error))
+        finally:
+            if isinstance(outcome, Fetched):
+                self.fetcher.free(outcome)
+
+    async def _request(self, visit: Visit) -> Outcome:
+        """Fetch, with the bench told when the request starts and when it has ended."""
+        shared = self.shared
+        pause = None
+        async with self.permits:
+            shared.bench.start(visit, _now())
+            shared.stats.requests += 1
+            shared.stats.in_flight += 1
+            outcome = await self._fetch(visit)
+            shared.stats.in_flight -= 1
+            if isinstance(outcome, Fetched):
+                shared.stats.wire_bytes += outcome.wire_bytes
+                shared.stats.bytes += len(outcome.body or b"")
+                if retry.overloaded(outcome):
+                    pause = retry.retry_after(outcome.headers, time.time())
+            shared.bench.release(visit, outcome, _now(), pause)
+        shared.rouse()
+        return outcome
+
+    async def _fetch(self, visit: Visit) -> Outcome:
+        try:
+            if visit.robots is not None:
+                return await self.fetcher.fetch(visit.robots, robots.MAX_BYTES, whole=True)
+            return await self.fetcher.fetch(visit.lease.target.url)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return self._bug(visit.lease, error)  # a cancellation that nobody asked for
+        except Exception as error:
+            return self._bug(visit.lease, error)
+
+    async def _hear(self, visit: Visit, outcome: Outcome) -> Done | None:
+        """Take in a robots.txt; return the lease's end if nothing can be asked of the site."""
+        agent = self.shared.bench.agent or ""
+        answer: robots.Rules | str | Failed
+        try:
+            if isinstance(outcome, Fetched) and len(outcome.body or b"") > LARGE_ROBOTS:
+                answer = await asyncio.to_thread(robots.judge, outcome, agent, _now())
+            else:
+                answer = robots.judge(outcome, agent, _now())
+        except Exception as error:
+            answer = self._bug(visit.lease, error)
+        ended = self.shared.bench.heard(visit, answer, _now())
+        if ended is None:
+            return None
+        failed, attempts = ended
+        return self._failed(visit.lease, failed, attempts)
+
+    async def _end(self, lease: Lease, outcome: Outcome) -> Done:
+        """Return what the outcome of a page's request comes to."""
+        again = self.retry.after(outcome, lease.attempt)
+        if again is not None:
+            return Done(Settled(lease, None, again))
+        judged = verdict.judge(lease.target, outcome)
+        if isinstance(judged, Fetched):
+            page = Page(lease.target, judged, lease.attempt + 1, time.time())
+            parsed = await self.parser.parse(page)
+            if not isinstance(parsed, Failed):
+                settled = Settled(lease, Verdict.FETCHED, found=parsed.found)
+                return Done(settled, Line(Verdict.FETCHED, parsed.record), None, parsed.refused)
+            judged = parsed
+        if isinstance(judged, Failed):
+            return self._failed(lease, judged)
+        return self._redirected(lease, judged)
+
+    def _redirected(self, lease: Lease, hop: Hop) -> Done:
+        link = self.canon.of(hop.url)
+        line = record.redirect(lease.target, hop.status, link.url, self.shared.run, time.time())
+        refusal = self.scope.redirected(lease.target, link.url)
+        if refusal is not None:
+            return Done(Settled(lease, Verdict.REDIRECTED), line, None, {refusal: 1})
+        if lease.target.depth == 0 and self.scope.refuses(link.url):
+            log.info(
+                "seed %s redirects to %s, outside the scope: only that page is fetched",
+                lease.target.seed,
+                link.url,
+            )
+        return Done(Settled(lease, Verdict.REDIRECTED, found=(link,), hop=True), line)
+
+    def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:
+        tries = lease.attempt + 1 if attempts is None else attempts
+        line = record.error(lease, failed, tries, self.shared.run, time.time())
+        return Done(Settled(lease, Verdict.FAILED), line, failed)
+
+    def _bug(self, lease: Lease, error: BaseException) -> Failed:
+        """Log an exception of ours, and return it as the URL's failure."""
+        log.error("unexpected error at %s", lease.target.url, exc_info=error)
+        self.shared.stats.bugs += 1
+        return Failed(Fault.INTERNAL, f"{type(error).__name__}: {error}", lasting=True)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

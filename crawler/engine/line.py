@@ -1,0 +1,55 @@
+"""What the stages of the line share."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from crawler.engine.pipe import Pipe
+from crawler.engine.statistics import Statistics
+from crawler.engine.stop import Stop
+from crawler.model import Failed, Line, Reason, Refusal, Settled
+from crawler.policy.workbench import Visit, Workbench
+from crawler.ports import Frontier
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A lease that is through: its record (None: it comes back) and its settlement.
+
+    ``why`` is the failure or skip reason where it ended as one, ``refused`` counts the
+    links that were not accepted.
+    """
+
+    settled: Settled
+    line: Line | None = None
+    why: Failed | Reason | None = None
+    refused: Mapping[Refusal, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Shared:
+    """The state that dispatch, workers and settle have in common.
+
+    ``wake`` rouses dispatch; ``news`` says that the frontier may have more to lend;
+    ``in_hand`` counts leases between dispatch and settlement; ``seeding`` is true while
+    seeds may still come, ``open_seeds`` counts those that have not ended.
+    """
+
+    frontier: Frontier
+    bench: Workbench
+    todo: Pipe[Visit]
+    done: Pipe[Done]
+    run: int = 1
+    stop: Stop = field(default_factory=Stop)
+    stats: Statistics = field(default_factory=Statistics)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    news: bool = True
+    seeding: bool = True
+    in_hand: int = 0
+    open_seeds: int = 0
+    seeds_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def rouse(self, *, news: bool = False) -> None:
+        """Let dispatch look again."""
+        self.news = self.news or news
+        self.wake.set()

@@ -1,0 +1,51 @@
+"""What is counted while a crawl runs, beyond the frontier's own account."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from crawler.model import Failed, Fault
+
+
+@dataclass(slots=True)
+class SeedEnds:
+    """How seeds ended (with the pages they redirect to), for the exit code."""
+
+    pages: int = 0
+    unresolved: int = 0
+    untrusted: int = 0
+    denied: int = 0
+    others: int = 0
+
+    def failed(self, failed: Failed) -> None:
+        """Count a seed that ended as an error."""
+        if failed.fault is Fault.DNS:
+            self.unresolved += 1
+        elif failed.fault is Fault.TLS:
+            self.untrusted += 1
+        elif failed.status in (401, 403):
+            self.denied += 1
+        else:
+            self.others += 1
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of a run.
+
+    ``requests`` includes robots.txt; ``bugs`` are errors of class ``internal``; ``wakes``,
+    ``claims`` and ``commits`` tell how much the engine works for a page.
+    """
+
+    started: float = 0.0
+    requests: int = 0
+    in_flight: int = 0
+    bytes: int = 0
+    wire_bytes: int = 0
+    bugs: int = 0
+    wakes: int = 0
+    claims: int = 0
+    commits: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    seeds: SeedEnds = field(default_factory=SeedEnds)

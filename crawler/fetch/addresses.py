@@ -1,0 +1,70 @@
+"""Which addresses may be connected to: the guard at the last moment before a connect.
+
+aiohttp calls the socket factory with the very address it is about to connect to, for
+names and literals alike, so what is checked is what is connected: a name that resolves
+differently a second time gains nothing.
+"""
+
+import errno
+import socket
+from contextvars import ContextVar
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any
+
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+
+
+@dataclass(slots=True)
+class Dial:
+    """One request on its way to a connection: may it reach a private address, did it try?"""
+
+    private: bool
+    refused: str | None = None
+
+
+dialling: ContextVar[Dial] = ContextVar("dialling")
+"""The current request's dial, for the socket factory, which is told no more than an address."""
+
+
+def guarded_socket(info: tuple[Any, ...]) -> socket.socket:
+    """Return a socket for aiohttp to connect to ``info``'s address.
+
+    Raises PermissionError, before anything is sent, if the address is not public and the
+    request may not reach private ones.
+    """
+    family, kind, proto, _, address = info
+    dial = dialling.get()
+    if not dial.private and not public(address[0]):
+        dial.refused = address[0]
+        raise PermissionError(errno.EACCES, f"{address[0]} is a private address")
+    return socket.socket(family, kind, proto)
+
+
+def public(text: str) -> bool:
+    """Whether an address is one of the public internet.
+
+    Addresses that carry an IPv4 address (mapped, NAT64, 6to4, Teredo) are as public as
+    that one; ``ipaddress`` calls several of them global whatever they carry.
+    """
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        carried = _carried(address)
+        if carried is not None:
+            return public(str(carried))
+        if address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def _carried(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that packets to an IPv6 address end up at, or None."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if any(address in network for network in _NAT64) or int(address) >> 32 == 0:
+        return IPv4Address(int(address) & 0xFFFFFFFF)  # NAT64, or IPv4-compatible (::a.b.c.d)
+    return None

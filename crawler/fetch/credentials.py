@@ -1,0 +1,97 @@
+"""Who is told what: headers, cookies and passwords are bound to origins.
+
+``Accept*`` and ``User-Agent`` go everywhere. Everything else that the user gives goes to
+the seeds' origins only, or to the one origin it was given for; a redirect or a link to
+anywhere else carries none of it.
+"""
+
+import netrc
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+
+from crawler.policy import urls
+
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_EVERYWHERE = re.compile(r"(accept(-.*)?|user-agent)", re.IGNORECASE)
+
+
+class Credentials:
+    """Headers by origin.
+
+    ``headers`` are the user's ``Name: value`` lines, each optionally after ``@ORIGIN``;
+    ``cookies`` are ``name=value`` pairs for the seeds; ``auth`` is ``user:password`` for
+    the seeds; ``use_netrc`` looks seeds up in the user's netrc file. Raises ValueError
+    with a sentence for people.
+    """
+
+    def __init__(
+        self,
+        headers: Iterable[str] = (),
+        cookies: Iterable[str] = (),
+        auth: str | None = None,
+        *,
+        use_netrc: bool = False,
+    ) -> None:
+        self.everywhere: dict[str, str] = {}
+        self._for_seeds: dict[str, str] = {}
+        self._bound: dict[str, dict[str, str]] = {}
+        self._seeds: dict[str, dict[str, str]] = {}
+        for line in headers:
+            self._add(line)
+        if jar := "; ".join(cookies):
+            self._for_seeds["Cookie"] = _clean(jar)
+        if auth is not None:
+            if ":" not in auth:
+                raise ValueError("--auth takes USER:PASSWORD")
+            user, _, password = auth.partition(":")
+            self._for_seeds["Authorization"] = basic(user, password)
+        self._netrc = netrc.netrc() if use_netrc else None
+
+    def admit(self, url: str, userinfo: tuple[str, str] | None) -> None:
+        """Let a seed's origin have the seeds' headers; its ``user:password`` is its own."""
+        origin = urls.origin(url)
+        own = self._seeds.setdefault(origin, {})
+        if userinfo is not None:
+            own["Authorization"] = basic(*userinfo)
+        elif self._netrc is not None and (entry := self._netrc.authenticators(urls.host(url))):
+            own.setdefault("Authorization", basic(entry[0], entry[2] or ""))
+
+    def headers(self, origin: str) -> Mapping[str, str] | None:
+        """Return what a request to ``origin`` carries beyond what goes everywhere."""
+        own = self._seeds.get(origin)
+        merged = {} if own is None else {**self._for_seeds, **own}
+        merged.update(self._bound.get(origin, {}))
+        return merged or None
+
+    def _add(self, line: str) -> None:
+        origin = None
+        text = line
+        if line.startswith("@"):
+            place, _, text = line[1:].partition(" ")
+            url = urls.canonical(place)
+            if url is None:
+                raise ValueError(f"-H {line!r}: @ORIGIN is like @https://example.com")
+            origin = urls.origin(url)
+        name, colon, value = text.partition(":")
+        name, value = name.strip(), _clean(value.strip())
+        if not colon or not _NAME.fullmatch(name):
+            raise ValueError(f"-H {line!r}: a header is 'Name: value'")
+        if origin is not None:
+            self._bound.setdefault(origin, {})[name] = value
+        elif _EVERYWHERE.fullmatch(name):
+            self.everywhere[name] = value
+        else:
+            self._for_seeds[name] = value
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of a basic Authorization header (RFC 7617, UTF-8)."""
+    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _clean(value: str) -> str:
+    """Return a header value, or raise ValueError if it would end the header early."""
+    if any(ord(char) < 32 and char != "\t" for char in value) or "\x7f" in value:
+        raise ValueError("a header value has no control characters")
+    return value

@@ -1,0 +1,67 @@
+"""Names to addresses, in threads of their own.
+
+The default thread pool has six threads on two cores and serves file writes too; a few
+dead names would stop both. uvloop's own resolver has four. A name that does not resolve
+is remembered for a minute.
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+THREADS = 64
+REMEMBERED = 60.0
+_MOST_REMEMBERED = 20_000
+
+
+class Resolver(AbstractResolver):
+    """``getaddrinfo`` with overrides and a deadline.
+
+    ``overrides`` maps (host, port) to the address to use; ``timeout`` is in seconds.
+    """
+
+    def __init__(self, overrides: Mapping[tuple[str, int], str], timeout: float) -> None:
+        self._overrides = overrides
+        self._timeout = timeout
+        self._unknown: dict[str, tuple[float, socket.gaierror]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host. Raises OSError: unknown name, or no answer."""
+        loop = asyncio.get_running_loop()
+        asked = self._overrides.get((host, port), host)
+        until, error = self._unknown.get(asked, (0.0, None))
+        if error is not None and loop.time() < until:
+            raise error
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await loop.run_in_executor(
+                    self._threads, socket.getaddrinfo, asked, port, family, socket.SOCK_STREAM
+                )
+        except TimeoutError:
+            raise OSError(f"no answer for the name {host} in {self._timeout:g} s") from None
+        except socket.gaierror as error:
+            if len(self._unknown) >= _MOST_REMEMBERED:
+                self._unknown.clear()
+            self._unknown[asked] = (loop.time() + REMEMBERED, error)
+            raise
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=proto,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, proto, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Leave; threads that still wait for a name are not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

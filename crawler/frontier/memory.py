@@ -1,0 +1,259 @@
+"""The frontier of a crawl that needs to be remembered only as long as it runs.
+
+One process, one holder: tokens fence a settlement that comes twice, and leases need no
+renewal. What is bounded is the queue: beyond ``max_queued`` URLs new ones are counted as
+skipped. The seen-set grows with the crawl, by about 90 bytes a URL.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+
+from crawler.model import Added, Holding, Lease, Mark, Settled, Tally, Target, Verdict
+
+
+class _Site:
+    """One site's URLs: in line by level, delayed, and out on loan.
+
+    ``pending`` counts by level what has not ended, ``attempts`` the failures so far of
+    URLs that had any. ``listed`` is when its entry among the free sites is due.
+    """
+
+    __slots__ = (
+        "attempts", "delay", "delayed", "due", "held", "lines", "listed", "out", "pending", "token"
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.lines: dict[int, deque[Target]] = {}
+        self.delayed: list[tuple[float, int, Target]] = []
+        self.out: dict[int, Lease] = {}
+        self.pending: dict[int, int] = {}
+        self.attempts: dict[int, int] = {}
+        self.held = False
+        self.listed: float | None = None
+        self.token = 0
+        self.due = 0.0
+        self.delay = 0.0
+
+
+class MemoryFrontier:
+    """URLs in memory.
+
+    ``clock`` gives monotonic seconds. ``max_pages`` is the budget (None: no limit),
+    ``max_queued`` how many URLs may wait. With ``by_level`` a site's URLs of one depth are
+    lent only after all of the depth above have ended, so that every URL is found at its
+    least depth whatever the concurrency.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        max_pages: int | None = None,
+        max_queued: int = 2_000_000,
+        *,
+        by_level: bool = False,
+    ) -> None:
+        self._clock = clock
+        self._budget = max_pages
+        self._max_queued = max_queued
+        self._by_level = by_level
+        self._seen: set[int] = set()
+        self._sites: dict[str, _Site] = {}
+        self._hungry: dict[str, None] = {}  # held sites that could be lent more of
+        self._free: list[tuple[float, int, str]] = []  # sites no one holds, by when they are due
+        self._held = 0
+        self._per_site = self._most = 1
+        self._order = count(1)
+        self._discovered = 0
+        self._ended = dict.fromkeys(Verdict, 0)
+        self._left = 0
+
+    async def add(self, targets: Sequence[Target]) -> Added:
+        """Accept the targets not seen before."""
+        before = self._left
+        turned_away = self._accept(targets)
+        return Added(self._left - before, turned_away)
+
+    async def claim(self, sites: int, per_site: int, ttl: float) -> Sequence[Holding]:
+        """Lend more of the sites held, then of others that are due."""
+        now = self._clock()
+        self._per_site, self._most = per_site, sites
+        holdings = [self._lend(key, now) for key in list(self._hungry)]
+        while self._free and self._held < sites and self._free[0][0] <= now:
+            listed, _, key = heapq.heappop(self._free)
+            site = self._sites.get(key)
+            if site is None or site.listed != listed:
+                continue  # a stale entry: the site was listed anew, or has ended
+            site.listed = None
+            if site.due > now:
+                self._list(key, site)
+                continue
+            site.held = True
+            site.token = next(self._order)
+            self._held += 1
+            holdings.append(self._lend(key, now))
+        return [holding for holding in holdings if holding.leases]
+
+    async def settle(self, batch: Sequence[Settled], marks: Sequence[Mark]) -> Sequence[Target]:
+        """Commit verdicts and children; nothing here outlives the process, so no marks."""
+        refused: list[Target] = []
+        for settled in batch:
+            target = settled.lease.target
+            site = self._lender(settled.lease)
+            if site is None:
+                continue  # stale, or said twice
+            if settled.found:
+                seen = self._seen
+                new = [link for link in settled.found if link.fp not in seen]
+                bring = target.hop if settled.hop else target.child
+                refused += self._accept(map(bring, new))
+            del site.out[target.fp]
+            if settled.verdict is None:
+                self._delay(site, settled)
+            else:
+                self._end(site, target, settled.verdict)
+            self._tidy(target.site, site)
+        return refused
+
+    async def renew(self, ttl: float) -> None:
+        """Leases in one process do not expire."""
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Put leases back at the head of their lines."""
+        for lease in reversed(leases):
+            site = self._lender(lease)
+            if site is not None:
+                del site.out[lease.target.fp]
+                self._line(site, lease.target.depth).appendleft(lease.target)
+                self._tidy(lease.target.site, site)
+
+    async def pace(self, site: str, delay: float, block: float) -> None:
+        """Remember a site's delay and when it may next be lent."""
+        known = self._sites.get(site)
+        if known is not None:
+            known.delay = delay
+            known.due = self._clock() + block
+
+    async def reserve(self, most: int) -> int:
+        """Take pages out of the budget."""
+        if self._budget is None:
+            return most
+        granted = min(most, self._budget)
+        self._budget -= granted
+        return granted
+
+    async def refund(self, pages: int) -> None:
+        """Put pages back into the budget."""
+        if self._budget is not None:
+            self._budget += pages
+
+    async def tally(self) -> Tally:
+        """Return the account of the pass."""
+        dues = [self._free[0][0]] if self._free and self._held < self._most else []
+        dues += [self._sites[key].delayed[0][0] for key in self._hungry if self._sites[key].delayed]
+        return Tally(
+            discovered=self._discovered,
+            fetched=self._ended[Verdict.FETCHED],
+            redirected=self._ended[Verdict.REDIRECTED],
+            failed=self._ended[Verdict.FAILED],
+            skipped=self._ended[Verdict.SKIPPED],
+            left=self._left,
+            due=max(0.0, min(dues) - self._clock()) if dues else None,
+            waiting=len(self._free),
+        )
+
+    def _lender(self, lease: Lease) -> _Site | None:
+        """Return the site that has lent exactly this lease, or None."""
+        site = self._sites.get(lease.target.site)
+        lent = site.out.get(lease.target.fp) if site else None
+        return site if lent is not None and lent.token == lease.token else None
+
+    def _accept(self, targets: Iterable[Target]) -> list[Target]:
+        """Take new targets in; return those that found the queue full."""
+        refused = []
+        for target in targets:
+            if target.fp in self._seen:
+                continue
+            self._seen.add(target.fp)
+            self._discovered += 1
+            if self._left >= self._max_queued:
+                self._ended[Verdict.SKIPPED] += 1
+                refused.append(target)
+                continue
+            self._left += 1
+            site = self._sites.get(target.site)
+            if site is None:
+                site = self._sites[target.site] = _Site()
+            self._count(site, target.depth, 1)
+            self._line(site, target.depth).append(target)
+            self._tidy(target.site, site)
+        return refused
+
+    def _lend(self, key: str, now: float) -> Holding:
+        """Lend a held site's next URLs."""
+        site = self._sites[key]
+        while site.delayed and site.delayed[0][0] <= now:
+            target = heapq.heappop(site.delayed)[2]
+            self._line(site, target.depth).appendleft(target)
+        leases = []
+        line = self._open(site)
+        while line and len(site.out) < self._per_site:
+            target = line.popleft()
+            lease = Lease(target, site.token, site.attempts.get(target.fp, 0))
+            site.out[target.fp] = lease
+            leases.append(lease)
+        self._tidy(key, site)
+        return Holding(key, leases, site.delay, max(0.0, site.due - now))
+
+    def _level(self, depth: int) -> int:
+        return depth if self._by_level else 0
+
+    def _line(self, site: _Site, depth: int) -> deque[Target]:
+        return site.lines.setdefault(self._level(depth), deque())
+
+    def _open(self, site: _Site) -> deque[Target] | None:
+        """Return the line of the one level that may be lent from: the least not ended."""
+        return site.lines.get(min(site.pending)) if site.pending else None
+
+    def _count(self, site: _Site, depth: int, by: int) -> None:
+        level = self._level(depth)
+        site.pending[level] = site.pending.get(level, 0) + by
+        if not site.pending[level]:
+            del site.pending[level]
+            site.lines.pop(level, None)
+
+    def _delay(self, site: _Site, settled: Settled) -> None:
+        target = settled.lease.target
+        site.attempts[target.fp] = settled.lease.attempt + 1
+        heapq.heappush(site.delayed, (self._clock() + settled.again, next(self._order), target))
+
+    def _end(self, site: _Site, target: Target, verdict: Verdict) -> None:
+        self._ended[verdict] += 1
+        self._left -= 1
+        site.attempts.pop(target.fp, None)
+        self._count(site, target.depth, -1)
+
+    def _tidy(self, key: str, site: _Site) -> None:
+        """Put a site where its state says: hungry, free, or forgotten."""
+        line = self._open(site)
+        if site.held and not site.out and not line:
+            # Nothing to lend before a retry is due, if that: whoever wants it may have it.
+            site.held = False
+            self._held -= 1
+        if site.held and len(site.out) < self._per_site and (line or site.delayed):
+            self._hungry[key] = None
+        else:
+            self._hungry.pop(key, None)
+        if not site.held:
+            if site.pending:
+                self._list(key, site)
+            else:
+                del self._sites[key]
+
+    def _list(self, key: str, site: _Site) -> None:
+        """List a site as free, from when its first URL and its pace allow a visit."""
+        due = site.due if self._open(site) else max(site.due, site.delayed[0][0])
+        if site.listed is None or due < site.listed:
+            site.listed = due
+            heapq.heappush(self._free, (due, next(self._order), key))

@@ -1,0 +1,250 @@
+"""The frozen values that travel down the line.
+
+``Target`` (a URL to visit) → ``Lease`` (lent to this process) → ``Fetched`` or
+``Failed`` (what the wire answered) → ``Parsed`` (what the page says) →
+``Settled`` (the verdict the frontier commits). The web's faults are values
+here; an exception always means a fault of ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+Truncated = Literal["length", "time", "disconnect"]
+"""Why a body is not whole, in WARC's words: our size cap, our deadline, their hang-up."""
+
+
+class Fault(StrEnum):
+    """The published list of error classes, ``error.class`` of an ``error`` record."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    DISCONNECT = "disconnect"
+    PROTOCOL = "protocol"
+    DECODE = "decode"
+    PRIVATE_ADDRESS = "private_address"
+    BAD_REDIRECT = "bad_redirect"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    HTTP_4XX = "http_4xx"
+    HTTP_5XX = "http_5xx"
+    TOO_COMPLEX = "too_complex"
+    SITE_DOWN = "site_down"
+    INTERNAL = "internal"
+
+
+class Reason(StrEnum):
+    """The published list of skip reasons, ``reason`` of a ``skip`` record."""
+
+    ROBOTS = "robots"
+    TRAP = "trap"
+    QUEUE_FULL = "queue_full"
+
+
+class Refusal(StrEnum):
+    """Why a link was never accepted. Refusals are counted as occurrences, not recorded."""
+
+    SCOPE = "scope"
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+    DEPTH = "depth"
+    NOFOLLOW = "nofollow"
+    INVALID = "invalid"
+    TOO_MANY = "too_many"
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """A URL found on a page: canonical ``url``, its ``site`` and 64-bit fingerprint ``fp``."""
+
+    url: str
+    site: str
+    fp: int
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """A URL to visit and how it was come by.
+
+    ``depth`` counts links from the seed (a seed is 0), ``hops`` redirects in a row,
+    ``via`` is the page or redirect that named it (None for a seed), ``meta`` the JSON
+    value given with the seed, echoed in every record descended from it.
+    """
+
+    url: str
+    site: str
+    fp: int
+    seed: str
+    via: str | None = None
+    depth: int = 0
+    hops: int = 0
+    meta: msgspec.Raw | None = None
+
+    def child(self, link: Link) -> "Target":
+        """Return the target for a link found on this page: one deeper."""
+        return Target(
+            link.url, link.site, link.fp, self.seed, self.url, self.depth + 1, 0, self.meta
+        )
+
+    def hop(self, link: Link) -> "Target":
+        """Return the target this one redirects to: same depth, one more hop."""
+        return Target(
+            link.url, link.site, link.fp, self.seed, self.url, self.depth, self.hops + 1, self.meta
+        )
+
+
+class Lease(msgspec.Struct, frozen=True, gc=False):
+    """A target lent to this process until it is settled or given back.
+
+    ``token`` fences: a settlement under another token changes nothing. ``attempt``
+    is the number of requests for this URL that failed before.
+    """
+
+    target: Target
+    token: int
+    attempt: int = 0
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """Leases of one site that this process now holds.
+
+    ``delay`` and ``wait`` are what the frontier remembers of the site's rhythm: the pause
+    between requests, and how long from now the next must wait, both in seconds.
+    """
+
+    site: str
+    leases: Sequence[Lease]
+    delay: float = 0.0
+    wait: float = 0.0
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """What a server answered to one request.
+
+    ``body`` is decoded (no content coding), or None where it was not wanted and not
+    read. ``wire_bytes`` counts the body as it travelled. ``elapsed`` is in seconds,
+    from the start of the request to the last byte. ``large`` says that the body holds
+    one of the fetcher's permits for large bodies until it is freed.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes | None
+    wire_bytes: int
+    elapsed: float
+    truncated: Truncated | None = None
+    large: bool = False
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """Why a request, or a page, came to nothing.
+
+    ``lasting`` says that trying again would not help. ``status`` is the HTTP status
+    where one arrived.
+    """
+
+    fault: Fault
+    message: str
+    status: int | None = None
+    lasting: bool = False
+
+
+Outcome = Fetched | Failed
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A fetched 2xx on its way through the parser. ``at`` is seconds since the epoch."""
+
+    target: Target
+    fetched: Fetched
+    attempts: int
+    at: float
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """What a page came to: its encoded record and the links that the scope admits.
+
+    ``record`` is one JSON object without newline and without ``seq``, ready for a sink.
+    ``refused`` counts the links that were not admitted, by reason.
+    """
+
+    record: bytes
+    found: Sequence[Link] = ()
+    refused: Mapping[Refusal, int] = {}
+
+
+class Verdict(StrEnum):
+    """How an accepted URL ends; each is one term of the balance and one record type."""
+
+    FETCHED = "page"
+    REDIRECTED = "redirect"
+    FAILED = "error"
+    SKIPPED = "skip"
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What the frontier is to commit about one lease.
+
+    With a ``verdict`` the URL has ended; without one it returns to the frontier, due in
+    ``again`` seconds with one attempt more. ``found`` are children (or, with ``hop``, the
+    redirect's target), added in the same commit.
+    """
+
+    lease: Lease
+    verdict: Verdict | None
+    again: float = 0.0
+    found: Sequence[Link] = ()
+    hop: bool = False
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One record for the sink: its ``type`` and its JSON object without ``seq``."""
+
+    type: str
+    data: bytes
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far an output is written: ``name`` and ``offset`` in bytes (None for a pipe)."""
+
+    name: str
+    offset: int | None
+
+
+class Added(msgspec.Struct, frozen=True):
+    """What became of targets offered: how many are new, and which found no room.
+
+    Those turned away are discovered and skipped in one.
+    """
+
+    accepted: int
+    turned_away: Sequence[Target] = ()
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """The frontier's account of a pass, read in one go.
+
+    ``discovered`` = ``fetched`` + ``redirected`` + ``failed`` + ``skipped`` + ``gone`` +
+    ``left`` at every instant. ``left`` counts queued, delayed and lent URLs alike, so
+    ``left == 0`` is the one question that tells the end. ``due`` is in how many seconds
+    the frontier could lend more (None: not before something is settled). ``waiting`` is
+    the number of sites with URLs that no one holds.
+    """
+
+    discovered: int = 0
+    fetched: int = 0
+    redirected: int = 0
+    failed: int = 0
+    skipped: int = 0
+    gone: int = 0
+    left: int = 0
+    due: float | None = None
+    waiting: int = 0
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every accepted URL is accounted for."""
+        ended = self.fetched + self.redirected + self.failed + self.skipped + self.gone
+        return self.discovered == ended + self.left

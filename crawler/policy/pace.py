@@ -1,0 +1,150 @@
+"""When may a site be visited next? One ``Pace`` per site; all times monotonic seconds.
+
+With a delay (the largest of ``--delay``, Crawl-delay and back-off) a site has one request
+in flight, and the next begins no sooner than the delay after the end of the one before.
+A rate alone spaces the starts of requests, which may overlap up to the site's limit.
+
+A site that does not answer five times in a row rests for 30, 60 and 120 s, with one
+request after each rest to see; after the last its URLs fail without a request.
+"""
+
+import math
+from dataclasses import dataclass
+
+from crawler.model import Failed, Fault, Outcome
+from crawler.policy import retry
+
+ROW = 5
+RESTS = (30.0, 60.0, 120.0)
+UNRESOLVED = 60.0
+"""For how many seconds a name that did not resolve is not asked for again."""
+
+MIN_BACKOFF, MAX_BACKOFF = 1.0, 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """What the user asked for, the same for every site.
+
+    ``delay`` and ``gap`` (between starts) in seconds; ``limit`` requests at once.
+    """
+
+    delay: float = 0.0
+    gap: float = 0.0
+    limit: int = 2
+
+
+class Pace:
+    """One site's rhythm. ``due`` is when the next request may start (inf: not known yet)."""
+
+    __slots__ = (
+        "_backoff",
+        "_manners",
+        "_probing",
+        "_rests",
+        "_row",
+        "_slowed",
+        "_unresolved",
+        "due",
+        "in_flight",
+        "last_end",
+        "robots_delay",
+    )
+
+    def __init__(self, manners: Manners) -> None:
+        self._manners = manners
+        self._backoff = 0.0
+        self._slowed = -math.inf  # when the site last asked us to slow down, or went silent
+        self._row = 0
+        self._rests = 0
+        self._probing = False
+        self._unresolved = -math.inf
+        self.robots_delay = 0.0
+        self.in_flight = 0
+        self.due = 0.0
+        self.last_end = -math.inf
+
+    @property
+    def delay(self) -> float:
+        """The pause, in seconds, after one request and before the next."""
+        return max(self._manners.delay, self.robots_delay, self._backoff)
+
+    @property
+    def limit(self) -> int:
+        """How many requests may be in flight at once."""
+        return 1 if self._probing or self.delay else self._manners.limit
+
+    def hopeless(self, now: float) -> Failed | None:
+        """Return why no URL of the site is worth a request now, or None."""
+        if self._rests > len(RESTS):
+            return Failed(Fault.SITE_DOWN, "the site has not answered for minutes", lasting=True)
+        if now < self._unresolved:
+            return Failed(Fault.DNS, "the host name does not resolve", lasting=True)
+        return None
+
+    def take(self) -> None:
+        """A request has been chosen; with a rate, the next waits for its start to be known."""
+        self.in_flight += 1
+        if self._manners.gap:
+            self.due = math.inf
+
+    def start(self, now: float) -> bool:
+        """The request is on its way; return whether that settles when the next may start."""
+        if self._manners.gap:
+            self.due = now + self._manners.gap
+        return bool(self._manners.gap)
+
+    def untake(self) -> None:
+        """The request was not made after all."""
+        self.in_flight -= 1
+        if self.due == math.inf:
+            self.due = 0.0
+
+    def end(self, outcome: Outcome, started: float, now: float, pause: float | None) -> None:
+        """The last byte has come, or the request has failed; ``pause`` is its Retry-After.
+
+        Requests that were under way when a site was last slowed tell nothing new.
+        """
+        self.in_flight -= 1
+        self.last_end = now
+        if started >= self._slowed:
+            if retry.unreachable(outcome):
+                self._silence(outcome, now)
+            else:
+                self._answer(outcome, now, pause)
+        if self.delay:
+            self.due = max(self.due, now + self.delay)
+
+    def obey(self, crawl_delay: float) -> None:
+        """Take a Crawl-delay, in seconds, into account from the last request on."""
+        self.robots_delay = max(self.robots_delay, crawl_delay)
+        self.due = max(self.due, self.last_end + self.delay)
+
+    def pause(self, until: float) -> None:
+        """Let no request start before ``until``."""
+        self.due = max(self.due, until)
+
+    def _answer(self, outcome: Outcome, now: float, pause: float | None) -> None:
+        self._row = self._rests = 0
+        self._probing = False
+        if not retry.overloaded(outcome):
+            self._backoff = self._backoff / 2 if self._backoff > MIN_BACKOFF else 0.0
+            return
+        self._slowed = now
+        if pause is None:
+            self._backoff = min(max(MIN_BACKOFF, self._backoff * 2), MAX_BACKOFF)
+        else:
+            self.pause(now + pause)
+
+    def _silence(self, outcome: Outcome, now: float) -> None:
+        if isinstance(outcome, Failed) and outcome.fault is Fault.DNS and outcome.lasting:
+            self._unresolved = now + UNRESOLVED
+            self.due = now
+            return
+        self._row += 1
+        if self._row < ROW:
+            return
+        self._slowed = now
+        self._probing = True
+        self._rests += 1
+        self.due = now if self._rests > len(RESTS) else now + RESTS[self._rests - 1]

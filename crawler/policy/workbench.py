@@ -1,0 +1,331 @@
+"""Which URL goes next? The sites this process holds, and what is known of each.
+
+Invariants: a site is in the heap exactly when it has leases in line and room for another
+request; a lease is in line, parked behind its origin's robots.txt, or taken, never two of
+these; of two sites that are ready the one that waited longer goes first, so neither a slow
+nor a huge site keeps the others waiting. Everything is synchronous: nothing can be
+cancelled halfway.
+"""
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from crawler.model import Failed, Holding, Lease, Outcome, Reason
+from crawler.policy import robots, traps, urls
+from crawler.policy.pace import Manners, Pace
+from crawler.policy.retry import Retry, passing
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request to make for a lease: its page or, with ``robots``, that URL first."""
+
+    lease: Lease
+    robots: str | None = None
+    started: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A lease that ends without a request, as a skip or as a failure."""
+
+    lease: Lease
+    why: Reason | Failed
+    detail: str | None = None
+
+
+@dataclass(slots=True)
+class _Origin:
+    """What is known of one origin's robots.txt; ``parked`` leases wait for it."""
+
+    home: str
+    robots_url: str
+    rules: robots.Rules | None = None
+    asking: bool = False
+    hops: int = 0
+    tries: int = 0
+    parked: deque[Lease] = field(default_factory=deque)
+
+
+class _Site:
+    """A site on the bench; its entry in the heap is the one with ``ticket`` (0: none)."""
+
+    __slots__ = ("asking", "at", "line", "origins", "pace", "ticket")
+
+    def __init__(self, manners: Manners) -> None:
+        self.pace = Pace(manners)
+        self.line: deque[Lease] = deque()
+        self.origins: dict[str, _Origin] = {}
+        self.asking = 0
+        self.ticket = 0
+        self.at = 0.0
+
+    @property
+    def idle(self) -> bool:
+        return not (self.line or self.pace.in_flight or self.asking)
+
+
+class Workbench:
+    """Sites and their leases; ``take`` chooses, ``release`` and ``heard`` report back.
+
+    ``agent`` is the product token for robots.txt, or None to ignore robots.txt.
+    ``concurrency`` is the number of requests that the whole crawl may have in flight: no
+    site takes all of it while others are waiting. About ``remember`` sites are known at
+    once; those with nothing to do are forgotten first.
+    """
+
+    def __init__(
+        self,
+        manners: Manners,
+        retry: Retry,
+        agent: str | None,
+        concurrency: int = 64,
+        remember: int = 20_000,
+    ) -> None:
+        self._manners = manners
+        self._retry = retry
+        self.agent = agent
+        self._concurrency = concurrency
+        self._remember = remember
+        self._sites: dict[str, _Site] = {}
+        self._busy: set[str] = set()
+        self._heap: list[tuple[float, int, str]] = []
+        self._tickets = count(1)
+        self._paced: dict[str, None] = {}
+        self.stocked = 0
+
+    def stock(self, holdings: Sequence[Holding], now: float) -> None:
+        """Put leases in line."""
+        for holding in holdings:
+            site = self._site(holding.site)
+            site.pace.robots_delay = max(site.pace.robots_delay, holding.delay)
+            if holding.wait:
+                site.pace.pause(now + holding.wait)
+            site.line.extend(holding.leases)
+            self.stocked += len(holding.leases)
+            self._line_up(holding.site, site, now)
+        if len(self._sites) > self._remember:
+            self._forget(now)
+
+    def take(self, now: float) -> Visit | Denied | None:
+        """Return the next thing to do, or None if nothing may start before ``next_due``."""
+        while self._heap and self._heap[0][0] <= now:
+            _, ticket, key = heapq.heappop(self._heap)
+            site = self._sites.get(key)
+            if site is None or site.ticket != ticket:
+                continue
+            site.ticket = 0
+            chosen = self._choose(site, now)
+            self._line_up(key, site, now)
+            if chosen is not None:
+                return chosen
+        return None
+
+    @property
+    def next_due(self) -> float:
+        """When ``take`` may next have something (inf: not before a release)."""
+        while self._heap:
+            at, ticket, key = self._heap[0]
+            site = self._sites.get(key)
+            if site is not None and site.ticket == ticket:
+                return at
+            heapq.heappop(self._heap)
+        return math.inf
+
+    def start(self, visit: Visit, now: float) -> None:
+        """The visit's request is on its way."""
+        visit.started = now
+        key = visit.lease.target.site
+        site = self._sites[key]
+        if site.pace.start(now):
+            self._line_up(key, site, now)
+
+    def release(self, visit: Visit, outcome: Outcome, now: float, pause: float | None) -> None:
+        """The visit's last byte has come, or it failed; ``pause`` is a Retry-After in seconds."""
+        key = visit.lease.target.site
+        site = self._sites[key]
+        site.pace.end(outcome, visit.started, now, pause)
+        if site.pace.due > now:
+            self._paced[key] = None
+        self._line_up(key, site, now)
+
+    def put_back(self, visit: Visit, now: float) -> None:
+        """Return a visit that was not made; it goes first when its turn comes again."""
+        key = visit.lease.target.site
+        site = self._sites[key]
+        site.pace.untake()
+        if visit.robots is not None:
+            origin = site.origins[urls.origin(visit.lease.target.url)]
+            self._unpark(site, origin)
+        site.line.appendleft(visit.lease)
+        self.stocked += 1
+        self._line_up(key, site, now)
+
+    def repeat(self, visit: Visit, now: float) -> None:
+        """Put a lease first in line again, its request having been in vain by our own doing."""
+        key = visit.lease.target.site
+        site = self._sites[key]
+        if visit.robots is not None:
+            self._unpark(site, site.origins[urls.origin(visit.lease.target.url)])
+        site.line.appendleft(visit.lease)
+        self.stocked += 1
+        self._line_up(key, site, now)
+
+    def heard(
+        self, visit: Visit, answer: robots.Rules | str | Failed, now: float
+    ) -> tuple[Failed, int] | None:
+        """Take in what a robots.txt said (:func:`crawler.policy.robots.judge`).
+
+        Returns None when the lease is in line again, or the failure, with the number of
+        requests made, with which it ends: nothing can be asked of the site.
+        """
+        key = visit.lease.target.site
+        site = self._sites[key]
+        origin = site.origins[urls.origin(visit.lease.target.url)]
+        ended = self._note(site, origin, answer, now)
+        self._unpark(site, origin)
+        if ended is None:
+            site.line.appendleft(visit.lease)
+            self.stocked += 1
+        if site.pace.due > now:
+            self._paced[key] = None
+        self._line_up(key, site, now)
+        return ended
+
+    def asleep(self, until: float) -> list[Lease]:
+        """Take back the leases of sites that may not be visited before ``until``."""
+        leases: list[Lease] = []
+        for key in list(self._busy):
+            site = self._sites[key]
+            if site.line and site.pace.due > until and not site.pace.in_flight:
+                leases += self._clear(key, site)
+        return leases
+
+    def clear(self) -> list[Lease]:
+        """Take back every lease that is in line."""
+        return [lease for key in list(self._busy) for lease in self._clear(key, self._sites[key])]
+
+    def paced(self, now: float) -> list[tuple[str, float, float]]:
+        """Return (site, delay, wait) in seconds for the sites slowed since the last call."""
+        slowed = [(key, self._sites[key].pace) for key in self._paced if key in self._sites]
+        self._paced.clear()
+        return [(key, pace.delay, max(0.0, min(pace.due - now, 86_400.0))) for key, pace in slowed]
+
+    def _site(self, key: str) -> _Site:
+        site = self._sites.get(key)
+        if site is None:
+            site = self._sites[key] = _Site(self._manners)
+        return site
+
+    def _line_up(self, key: str, site: _Site, now: float) -> None:
+        """Put a site into the heap, or out of it, as its state asks for."""
+        if site.idle:
+            self._busy.discard(key)
+        else:
+            self._busy.add(key)
+        pace = site.pace
+        if not site.line or pace.in_flight >= self._limit(site) or pace.due == math.inf:
+            site.ticket = 0
+            return
+        due = pace.due if pace.hopeless(now) is None else -math.inf
+        if site.ticket and due <= site.at <= max(due, now):
+            return  # its place in the queue is as early as it may be: keep it
+        site.at = max(due, now)
+        site.ticket = next(self._tickets)
+        heapq.heappush(self._heap, (site.at, site.ticket, key))
+
+    def _limit(self, site: _Site) -> int:
+        """How many requests a site may have in flight, leaving some for each other one."""
+        others = min(len(self._busy) - 1, self._concurrency // 2)
+        return max(1, min(site.pace.limit, self._concurrency - others))
+
+    def _choose(self, site: _Site, now: float) -> Visit | Denied | None:
+        """Return what to do with the first lease in line that can be dealt with."""
+        while site.line:
+            lease = site.line.popleft()
+            self.stocked -= 1
+            url = lease.target.url
+            if hopeless := site.pace.hopeless(now):
+                return Denied(lease, hopeless)
+            if trapped := traps.trap(url):
+                return Denied(lease, Reason.TRAP, trapped)
+            if self.agent is not None:
+                origin = self._origin(site, urls.origin(url))
+                if origin.rules is None or origin.rules.expires <= now:
+                    if origin.asking:
+                        origin.parked.append(lease)
+                        continue
+                    origin.asking = True
+                    site.asking += 1
+                    site.pace.take()
+                    return Visit(lease, origin.robots_url)
+                if refused := origin.rules.refuses(url):
+                    return Denied(lease, Reason.ROBOTS, refused)
+            site.pace.take()
+            return Visit(lease)
+        return None
+
+    def _origin(self, site: _Site, name: str) -> _Origin:
+        origin = site.origins.get(name)
+        if origin is None:
+            origin = site.origins[name] = _Origin(robots.url(name), robots.url(name))
+        return origin
+
+    def _note(
+        self, site: _Site, origin: _Origin, answer: robots.Rules | str | Failed, now: float
+    ) -> tuple[Failed, int] | None:
+        """Write down an answer; return the failure if it ends the lease that asked."""
+        if isinstance(answer, str):
+            origin.robots_url = answer
+            origin.hops += 1
+            if origin.hops <= robots.MAX_REDIRECTS:
+                return None
+            answer = robots.allow_all(now)
+        if isinstance(answer, Failed):
+            origin.tries += 1
+            if passing(answer) and origin.tries <= self._retry.limit:
+                site.pace.pause(now + self._retry.pause(origin.tries - 1))
+                return None
+            if answer.status is None:
+                tries, origin.tries = origin.tries, 0
+                return answer, tries
+            answer = robots.deny_all(answer.message, now)
+        origin.rules = answer
+        origin.robots_url = origin.home
+        origin.tries = origin.hops = 0
+        if answer.delay:
+            site.pace.obey(answer.delay)
+        return None
+
+    def _unpark(self, site: _Site, origin: _Origin) -> None:
+        """The question has been answered, or not asked: those who waited are in line again."""
+        origin.asking = False
+        site.asking -= 1
+        site.line.extendleft(reversed(origin.parked))
+        self.stocked += len(origin.parked)
+        origin.parked.clear()
+
+    def _clear(self, key: str, site: _Site) -> list[Lease]:
+        leases = list(site.line)
+        site.line.clear()
+        site.ticket = 0
+        self.stocked -= len(leases)
+        for origin in site.origins.values():
+            leases += origin.parked
+            origin.parked.clear()
+        if site.idle:
+            self._busy.discard(key)
+        return leases
+
+    def _forget(self, now: float) -> None:
+        """Drop sites with nothing to do, of which nothing needs to be remembered."""
+        for key in [key for key in self._sites if key not in self._busy]:
+            if len(self._sites) <= self._remember // 2:
+                break
+            pace = self._sites[key].pace
+            if pace.due <= now and pace.hopeless(now) is None:
+                del self._sites[key]

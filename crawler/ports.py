@@ -1,0 +1,110 @@
+"""What the engine asks of the outer rooms. A port exists where two implementations do.
+
+Batches everywhere; times cross as durations in seconds, so that clocks never have to
+agree; the web's faults come back as values.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from crawler.model import (
+    Added,
+    Failed,
+    Fetched,
+    Holding,
+    Lease,
+    Line,
+    Mark,
+    Outcome,
+    Page,
+    Parsed,
+    Settled,
+    Tally,
+    Target,
+)
+
+
+class Frontier(Protocol):
+    """The store of URLs. The *site* is what is lent: no two holders ever share one.
+
+    Every verb may be repeated after a lost reply, and a stale token changes nothing.
+    """
+
+    async def add(self, targets: Sequence[Target]) -> Added:
+        """Accept the targets not seen before."""
+        ...
+
+    async def claim(self, sites: int, per_site: int, ttl: float) -> Sequence[Holding]:
+        """Lend more: up to ``sites`` sites in all, up to ``per_site`` URLs out of each.
+
+        What this process holds already counts towards both; only new leases are returned.
+        A lease ends by itself ``ttl`` seconds after it was lent or renewed.
+        """
+        ...
+
+    async def settle(self, batch: Sequence[Settled], marks: Sequence[Mark]) -> Sequence[Target]:
+        """Commit verdicts, children and output marks in one step.
+
+        Children come before, or with, their parent's verdict. Returns the children that
+        were turned away: discovered and skipped in one, for want of room.
+        """
+        ...
+
+    async def renew(self, ttl: float) -> None:
+        """Keep what this process holds for ``ttl`` seconds more."""
+        ...
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Return leases unused; they are lent again as if they had never been out."""
+        ...
+
+    async def pace(self, site: str, delay: float, block: float) -> None:
+        """Remember a site's delay, and lend it to no one for ``block`` seconds."""
+        ...
+
+    async def reserve(self, most: int) -> int:
+        """Take up to ``most`` pages out of the budget and return how many there were."""
+        ...
+
+    async def refund(self, pages: int) -> None:
+        """Put reserved pages that did not become one back into the budget."""
+        ...
+
+    async def tally(self) -> Tally:
+        """Return the account of the pass; ``left == 0`` is its end."""
+        ...
+
+
+class Fetcher(Protocol):
+    """The wire. It neither sleeps nor raises for what servers do."""
+
+    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
+        """Make one request and follow nothing.
+
+        At most ``most`` decoded bytes are kept (None: the crawl's limit). A body of a type
+        that nothing here reads is left on the wire unless it is small or ``whole`` is set.
+        """
+        ...
+
+    def free(self, fetched: Fetched) -> None:
+        """Say that a body is no longer needed."""
+        ...
+
+
+class Parser(Protocol):
+    """From a fetched page to its record and links."""
+
+    async def parse(self, page: Page) -> Parsed | Failed:
+        """Read one page. Failed means that it cannot be read, whoever tries."""
+        ...
+
+
+class Sink(Protocol):
+    """Where records go, as whole lines in the order given."""
+
+    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
+        """Append and flush; return how far each output is written.
+
+        Raises WriteFailed, or ReaderClosed when a pipe has no reader any more.
+        """
+        ...
