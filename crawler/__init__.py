@@ -15,7 +15,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     cli                       words and exit codes
     app                       the one place where rooms are joined
     engine                    the only room with concurrency
-    fetch parse frontier sink report     the outer world, one room each
+    seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
     record                    what is written
     model errors              the values that travel

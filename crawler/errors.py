@@ -3,6 +3,7 @@
 ::
 
     CrawlError                 never raised itself
+    ├── BadSetting         2   a flag's value is wrong
     ├── NoUsableSeed      65   nothing among the seeds is a URL
     ├── InputMissing      66   a seed file cannot be read
     ├── OutOfResources    71   too few descriptors, no memory
@@ -65,6 +66,12 @@ class CrawlError(Exception):
     """A reason to stop; ``str()`` is one line that says what to do."""
 
     exit = Exit.SOFTWARE
+
+
+class BadSetting(CrawlError):
+    """A flag's value is wrong in a way that only shows when it is used."""
+
+    exit = Exit.USAGE
 
 
 class NoUsableSeed(CrawlError):

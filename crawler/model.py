@@ -122,10 +122,10 @@ class Holding(msgspec.Struct, frozen=True):
 class Fetched(msgspec.Struct, frozen=True):
     """What a server answered to one request.
 
-    ``body`` is decoded (no content coding), or None where it was not wanted and not
-    read. ``wire_bytes`` counts the body as it travelled. ``elapsed`` is in seconds,
-    from the start of the request to the last byte. ``large`` says that the body holds
-    one of the fetcher's permits for large bodies until it is freed.
+    ``headers`` have lower-case names. ``body`` is decoded (no content coding), or None
+    where it was not wanted and not read. ``wire_bytes`` counts the body as it travelled.
+    ``elapsed`` is in seconds, from the start of the request to the last byte. ``large``
+    says that the body holds one of the fetcher's permits for large bodies until it is freed.
     """
 
     url: str
@@ -221,6 +221,16 @@ class Added(msgspec.Struct, frozen=True):
 
     accepted: int
     turned_away: Sequence[Target] = ()
+
+
+class Status(msgspec.Struct, frozen=True):
+    """A running crawl at one moment, for people: ``elapsed`` is in seconds."""
+
+    elapsed: float
+    tally: "Tally"
+    requests: int
+    in_flight: int
+    errors: int
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from crawler.engine.pulse import BEAT, Pulse
 from crawler.engine.settle import SEEDS_AHEAD, Settle
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
-from crawler.model import Tally, Target
+from crawler.model import Status, Tally, Target
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
@@ -105,7 +105,7 @@ class Crawl:
     async def run(
         self,
         seeds: AsyncIterator[Sequence[Target]],
-        watch: Callable[[], None] = lambda: None,
+        watch: Callable[[Status], None] = lambda status: None,
     ) -> Result:
         """Crawl until the end; ``seeds`` come in batches, ``watch`` is called with each beat."""
         started = self.shared.stats.started = self._now()
@@ -145,13 +145,13 @@ class Crawl:
         shared.seeding = False
         shared.rouse(news=True)
 
-    async def _tick(self, started: float, watch: Callable[[], None]) -> None:
+    async def _tick(self, started: float, watch: Callable[[Status], None]) -> None:
         """Beat; keep the leases; end the crawl when its time is over."""
         renew_at = started + TTL / 3
         while True:
             self._pulse.beat()
-            watch()
             now = self._now()
+            watch(await self._status(now - started))
             if now >= renew_at:
                 renew_at = now + TTL / 3
                 await self.shared.frontier.renew(TTL)
@@ -163,6 +163,12 @@ class Crawl:
                     self.shared.rouse()
                 pause = min(BEAT, max(left, 0.0)) or BEAT
             await asyncio.sleep(pause)
+
+    async def _status(self, elapsed: float) -> Status:
+        stats = self.shared.stats
+        tally = await self.shared.frontier.tally()
+        errors = stats.errors.total()
+        return Status(elapsed, tally, stats.requests, stats.in_flight, errors)
 
     async def _force(self, stages: list[asyncio.Task[None]], settle: asyncio.Task[None]) -> None:
         """End the stages when draining takes too long, or when asked a second time."""

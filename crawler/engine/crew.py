@@ -166,7 +166,7 @@ class Crew:
         if refusal is not None:
             return Done(Settled(lease, Verdict.REDIRECTED), line, None, {refusal: 1})
         if lease.target.depth == 0 and self.scope.refuses(link.url):
-            log.info(
+            log.warning(
                 "seed %s redirects to %s, outside the scope: only that page is fetched",
                 lease.target.seed,
                 link.url,

@@ -68,10 +68,12 @@ class Settle:
                 self.shared.open_seeds -= 1
             if isinstance(done.why, Failed):
                 stats.errors[done.why.fault.value] += 1
+                log.info("%s: %s", target.url, done.why.message)
                 if seed:
-                    stats.seeds.failed(done.why)
+                    stats.seeds.failed(target.url, done.why)
             elif isinstance(done.why, Reason):
                 stats.skips[done.why.value] += 1
-                stats.seeds.denied += seed
+                if seed:
+                    stats.seeds.skipped(target.url, done.why)
             elif done.settled.verdict is Verdict.FETCHED:
                 stats.seeds.pages += seed

@@ -3,21 +3,34 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crawler.model import Failed, Fault
+from crawler.model import Failed, Fault, Reason
 
 
 @dataclass(slots=True)
 class SeedEnds:
-    """How seeds ended (with the pages they redirect to), for the exit code."""
+    """How seeds ended (with the pages they redirect to), for the exit code.
+
+    ``first`` tells people about the first that came to nothing.
+    """
 
     pages: int = 0
     unresolved: int = 0
     untrusted: int = 0
     denied: int = 0
     others: int = 0
+    first: str = ""
 
-    def failed(self, failed: Failed) -> None:
+    def skipped(self, url: str, reason: Reason) -> None:
+        """Count a seed that ended as a skip."""
+        self.first = self.first or f"{url}: skipped ({reason})"
+        if reason is Reason.ROBOTS:
+            self.denied += 1
+        else:
+            self.others += 1
+
+    def failed(self, url: str, failed: Failed) -> None:
         """Count a seed that ended as an error."""
+        self.first = self.first or f"{url}: {failed.message}"
         if failed.fault is Fault.DNS:
             self.unresolved += 1
         elif failed.fault is Fault.TLS:

@@ -7,6 +7,7 @@ differently a second time gains nothing.
 
 import errno
 import socket
+from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -15,11 +16,38 @@ from typing import Any
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
+class Trust:
+    """Which hosts may have private addresses: all (``everyone``), or those named.
+
+    The host of a seed typed by the user is trusted by its first address: private, and it
+    is a private site that may stay so; public, and it may not become private later.
+    """
+
+    def __init__(self, hosts: Iterable[str] = (), *, everyone: bool = False) -> None:
+        self.everyone = everyone
+        self._hosts: dict[str, bool | None] = dict.fromkeys(hosts, True)
+
+    def typed(self, host: str) -> None:
+        """The user typed this host as a seed."""
+        self._hosts.setdefault(host, None)
+
+    def admits(self, host: str, address: str) -> bool:
+        """Whether a connection to ``host`` may go to ``address``."""
+        if self.everyone:
+            return True
+        open_to_all = public(address)
+        trusted = self._hosts.get(host, False)
+        if trusted is None:
+            trusted = self._hosts[host] = not open_to_all
+        return open_to_all or trusted
+
+
 @dataclass(slots=True)
 class Dial:
-    """One request on its way to a connection: may it reach a private address, did it try?"""
+    """One request on its way to a connection; ``refused`` is the address it may not reach."""
 
-    private: bool
+    host: str
+    trust: Trust
     refused: str | None = None
 
 
@@ -30,12 +58,11 @@ dialling: ContextVar[Dial] = ContextVar("dialling")
 def guarded_socket(info: tuple[Any, ...]) -> socket.socket:
     """Return a socket for aiohttp to connect to ``info``'s address.
 
-    Raises PermissionError, before anything is sent, if the address is not public and the
-    request may not reach private ones.
+    Raises PermissionError, before anything is sent, if the request may not reach it.
     """
     family, kind, proto, _, address = info
     dial = dialling.get()
-    if not dial.private and not public(address[0]):
+    if not dial.trust.admits(dial.host, address[0]):
         dial.refused = address[0]
         raise PermissionError(errno.EACCES, f"{address[0]} is a private address")
     return socket.socket(family, kind, proto)

@@ -5,17 +5,20 @@ stacked and ``x-gzip`` bodies undecoded, and reading its decoded body at once is
 fuse. Here every stage of a stack is capped, and every stream must come to its end.
 """
 
-import zlib
+import sys
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import brotli
 from isal import isal_zlib
 
-try:
+if sys.version_info >= (3, 14):
     from compression import zstd
-except ImportError:  # before Python 3.14
+else:
     from backports import zstd
+
+_InflateError: Any = isal_zlib.error  # not zlib.error
+_ZstdError: Any = zstd.ZstdError
 
 PIECE = 64 * 1024
 MOST_STACKED = 5
@@ -189,7 +192,7 @@ class _Zstd:
                 self._frame = zstd.ZstdDecompressor()
             try:
                 piece = self._frame.decompress(data, PIECE)
-            except zstd.ZstdError as error:
+            except _ZstdError as error:
                 raise Undecodable(f"broken zstd: {error}") from None
             data = b""
             self.whole = self._frame.eof
@@ -209,7 +212,7 @@ def _inflated(stream: Any, data: bytes) -> Iterator[bytes]:
             if not piece:
                 return
             yield piece
-    except (zlib.error, isal_zlib.error) as error:
+    except _InflateError as error:
         raise Undecodable(f"broken gzip or deflate: {error}") from None
 
 

@@ -7,7 +7,7 @@ request of its own, and so passes the same guard, the same caps and the same cre
 import asyncio
 import socket
 import ssl
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -20,7 +20,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from crawler.fetch import decode
-from crawler.fetch.addresses import Dial, dialling, guarded_socket
+from crawler.fetch.addresses import Dial, Trust, dialling, guarded_socket
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.resolve import Resolver
 from crawler.model import Failed, Fault, Fetched, Outcome, Truncated
@@ -41,6 +41,7 @@ ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ENCODINGS = "gzip, deflate, br, zstd"
 HTML = ("text/html", "application/xhtml+xml")
 
+_LISTS = {"x-robots-tag", "content-encoding", "link", "cache-control", "vary"}
 _MOST_ROUTES = 20_000
 
 
@@ -48,36 +49,34 @@ _MOST_ROUTES = 20_000
 class Wire:
     """Settings of the wire. Times in seconds, sizes in bytes.
 
-    ``private`` allows private addresses everywhere, ``private_hosts`` on these hosts only;
-    ``insecure_hosts`` are not asked for a valid certificate; ``overrides`` maps (host,
-    port) to the address to use instead of the resolver's.
+    With ``insecure`` the seeds' hosts are not asked for a valid certificate. ``overrides``
+    maps (host, port) to the address to use instead of the resolver's.
     """
 
     user_agent: str
     max_size: int = 10_000_000
     timeout: float = 30.0
     connect_timeout: float = 10.0
-    private: bool = False
-    private_hosts: Collection[str] = ()
     insecure: bool = False
-    insecure_hosts: Collection[str] = ()
     overrides: Mapping[tuple[str, int], str] | None = None
 
 
 class _Route(NamedTuple):
     """What requests to one origin have in common."""
 
+    host: str
     headers: Mapping[str, str] | None
-    private: bool
     ssl: bool
 
 
 class HttpFetcher:
     """The Fetcher port over aiohttp. Enter it to open the session."""
 
-    def __init__(self, wire: Wire, credentials: Credentials) -> None:
+    def __init__(self, wire: Wire, credentials: Credentials, trust: Trust) -> None:
         self._wire = wire
         self._credentials = credentials
+        self._trust = trust
+        self._seed_hosts: set[str] = set()
         self._routes: dict[str, _Route] = {}
         self._large = asyncio.Semaphore(LARGE_BODIES)
         self._now = asyncio.get_running_loop().time
@@ -120,13 +119,14 @@ class HttpFetcher:
     def admit(self, url: str, userinfo: tuple[str, str] | None = None) -> None:
         """Let a seed's origin have the seeds' credentials."""
         self._credentials.admit(url, userinfo)
+        self._seed_hosts.add(urls.host(url))
         self._routes.pop(urls.origin(url), None)
 
     async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
         """Make one request; see the port. The deadline covers it from DNS to the last byte."""
         origin = urls.origin(url)
         route = self._routes.get(origin) or self._route(origin)
-        dial = Dial(route.private)
+        dial = Dial(route.host, self._trust)
         dialling.set(dial)
         started = self._now()
         try:
@@ -158,9 +158,9 @@ class HttpFetcher:
         if len(self._routes) >= _MOST_ROUTES:
             self._routes.clear()
         route = self._routes[origin] = _Route(
+            host,
             self._credentials.headers(origin),
-            wire.private or host in wire.private_hosts,
-            not (wire.insecure and host in wire.insecure_hosts),
+            not (wire.insecure and host in self._seed_hosts),
         )
         return route
 
@@ -211,7 +211,7 @@ class _Exchange:
     async def _read(self) -> Truncated | None:
         """Take the body in up to the cap; return why it is not whole, or None."""
         response = self._response
-        names = decode.codings(response.headers.get("Content-Encoding", ""))
+        names = decode.codings(",".join(response.headers.getall("Content-Encoding", ())))
         decoder = decode.Decoder(names, self._cap) if names else None
         content = response.content
         try:
@@ -223,11 +223,9 @@ class _Exchange:
                     for piece in decoder.feed(chunk):
                         await self._keep(piece)
                 if self._size > self._cap or self._wire_bytes > self._cap:
-                    raise decode.TooLong
+                    return self._cut()
         except decode.TooLong:
-            response.close()
-            self._cut()
-            return "length"
+            return self._cut()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._deadline.expired() or (task and task.cancelling() > 1):
@@ -250,14 +248,16 @@ class _Exchange:
             self._holds_large = True
             self._deadline.reschedule(asyncio.get_running_loop().time() + left)
 
-    def _cut(self) -> None:
-        """Cut what was kept down to the cap."""
+    def _cut(self) -> Truncated:
+        """Hang up, and cut what was kept down to the cap."""
+        self._response.close()
         over = self._size - self._cap
         while over > 0:
             last = self._chunks.pop()
             if len(last) > over:
                 self._chunks.append(last[: len(last) - over])
             over -= len(last)
+        return "length"
 
     async def _pass_over(self) -> None:
         """Take a small unwanted body off the wire, so that the connection lives on."""
@@ -285,24 +285,33 @@ class _Exchange:
             self._holds_large = False
 
     def _fetched(self, body: bytes | None, truncated: Truncated | None) -> Fetched:
-        headers = self._response.headers
-        location = headers.get("Location")
-        if location is not None and not location.isascii():
-            # Bytes that are no UTF-8 arrive as lone surrogates: percent-encode what came.
-            raw = location.encode("utf-8", "surrogateescape")
-            copy = CIMultiDict(headers)
-            copy["Location"] = quote(raw, safe="".join(map(chr, range(128))))
-            headers = copy  # type: ignore[assignment]
         return Fetched(
             self._url,
             self._response.status,
-            headers,
+            _headers(self._response),
             body,
             self._wire_bytes,
             asyncio.get_running_loop().time() - self._started,
             truncated,
             self._holds_large,
         )
+
+
+def _headers(response: ClientResponse) -> dict[str, str]:
+    """Return headers by lower-case name: lists joined, of anything else the first."""
+    headers: dict[str, str] = {}
+    for istr, value in response.headers.items():
+        name = str(istr).lower()
+        if name not in headers:
+            headers[name] = value
+        elif name in _LISTS:
+            headers[name] += ", " + value
+    location = headers.get("location")
+    if location is not None and not location.isascii():
+        # Bytes that are no UTF-8 arrive as lone surrogates: percent-encode what came.
+        raw = location.encode("utf-8", "surrogateescape")
+        headers["location"] = quote(raw, safe="".join(map(chr, range(128))))
+    return headers
 
 
 def _readable(response: ClientResponse) -> bool:

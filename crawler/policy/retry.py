@@ -73,7 +73,7 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
     ``wall`` is the time now, seconds since the epoch, for the date form. Clamped to
     between 1 s and 1 h, whatever the server dreams of.
     """
-    value = headers.get("Retry-After", "").strip()
+    value = headers.get("retry-after", "").strip()
     if not value:
         return None
     if value.isascii() and value.isdigit():

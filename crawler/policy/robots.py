@@ -82,7 +82,7 @@ def judge(outcome: Outcome, ours: str, now: float) -> Rules | str | Failed:
         return read(outcome.body or b"", ours, now)
     if 300 <= status < 400:
         # A redirect that leads nowhere is an unavailable robots.txt, like 4xx.
-        target = urls.resolve(outcome.url, outcome.headers.get("Location", "\0"))
+        target = urls.resolve(outcome.url, outcome.headers.get("location", "\0"))
         return allow_all(now) if target is None else target
     if 400 <= status < 500 and status != 429:
         return allow_all(now)

@@ -37,7 +37,7 @@ def judge(target: Target, outcome: Outcome) -> Fetched | Hop | Failed:
 
 
 def _hop(target: Target, fetched: Fetched) -> Hop | Failed:
-    location = fetched.headers.get("Location")
+    location = fetched.headers.get("location")
     if location is None:
         return Failed(
             Fault.BAD_REDIRECT, f"{_words(fetched.status)} without Location", fetched.status

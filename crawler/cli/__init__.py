@@ -1,0 +1,56 @@
+"""The command: words and exit codes, nothing else. Everything heavy is imported late."""
+
+import os
+import sys
+
+import click
+
+from crawler import __version__
+from crawler.cli.crawl import crawl
+from crawler.errors import Exit
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: crawler crawl example.com",
+)
+@click.version_option(__version__, prog_name="crawler")
+def command() -> None:
+    """Crawl websites politely; stdout is data, one JSON object a line."""
+
+
+command.add_command(crawl)
+
+
+def main() -> None:
+    """Run the command, and leave without waiting for threads.
+
+    A thread may be waiting for a dead name server or for a reader that stalls; what had to
+    be written has been written.
+    """
+    code = _run()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(code)
+
+
+def _run() -> int:
+    try:
+        return int(command.main(standalone_mode=False) or 0)
+    except click.ClickException as error:
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where is not None else "crawler"
+        click.echo(f"crawler: {error.format_message()} (see {path} --help)", err=True)
+        return int(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("crawler: unexpected error, please report it", err=True)
+        return Exit.SOFTWARE

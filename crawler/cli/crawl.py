@@ -1,0 +1,115 @@
+"""``crawler crawl``."""
+
+from functools import partial
+from typing import Any
+
+import click
+
+from crawler import settings as s
+from crawler.cli.units import DURATION, NAMES, NUMBER, RATE, SIZE, Grouped, GroupedCommand
+
+_defaults = s.Settings()
+_seeds = partial(click.option, cls=Grouped, group="Seeds")
+_scope = partial(click.option, cls=Grouped, group="Scope")
+_speed = partial(click.option, cls=Grouped, group="Speed")
+_wire = partial(click.option, cls=Grouped, group="Wire")
+_output = partial(click.option, cls=Grouped, group="Output")
+_people = partial(click.option, cls=Grouped, group="People")
+_many: dict[str, Any] = {"multiple": True, "default": ()}
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("seeds", nargs=-1, metavar="[URL]...")
+@_seeds("-i", "--input", metavar="FILE",
+        help="Read seeds from FILE, or from stdin with '-': a URL a line, or "
+        '{"url": …, "meta": …}; crawling starts before the input ends.')  # fmt: skip
+@_scope("-d", "--depth", type=int, metavar="N",
+        help="Follow links at most N deep; a site is then crawled level by level.")  # fmt: skip
+@_scope("--scope", type=click.Choice(["page", "dir", "host", "domain", "any"]),
+        default=_defaults.scope, show_default=True,
+        help="How far links may lead from the seeds: nowhere, their folder, their host and "
+        "port, their registrable domain, anywhere.")  # fmt: skip
+@_scope("-I", "--include", metavar="RE", **_many,
+        help="Follow only links that match this regular expression (one of them).")  # fmt: skip
+@_scope("-X", "--exclude", metavar="RE", **_many,
+        help="Follow no link that matches this regular expression.")  # fmt: skip
+@_scope("--drop-params", type=NAMES, metavar="utm_*,sid", default=(),
+        help="Take these query parameters off every URL.")  # fmt: skip
+@_scope("--nofollow", type=click.Choice(["obey", "ignore"]), default=_defaults.nofollow,
+        show_default=True, help="What to do about rel=nofollow and robots nofollow.")  # fmt: skip
+@_scope("-n", "--max-pages", type=NUMBER, metavar="N", help="Stop after exactly N pages.")
+@_scope("--max-time", type=DURATION, metavar="TIME", help="Stop after this time.")
+@_scope("--max-size", type=SIZE, metavar="SIZE", default="10M", show_default=True,
+        help="Cut bodies off here, decoded or not.")  # fmt: skip
+@_scope("--max-queued", type=NUMBER, metavar="N", default="2M", show_default=True,
+        help="URLs that may wait; further ones are skipped.")  # fmt: skip
+@_scope("--max-wait", type=DURATION, metavar="TIME", default="5m", show_default=True,
+        help="Stop when nothing is due for longer than this.")  # fmt: skip
+@_speed("-c", "--concurrency", type=int, metavar="N", default=_defaults.concurrency,
+        show_default=True, help="Requests at once, over all hosts.")  # fmt: skip
+@_speed("--per-host", type=int, metavar="N", default=_defaults.per_host, show_default=True,
+        help="Requests at once to one host.")  # fmt: skip
+@_speed("--rate", type=RATE, metavar="N/s", help="Start at most this many requests a host.")
+@_speed("--delay", type=DURATION, metavar="TIME", default=0.0,
+        help="Pause between requests to one host, one at a time; a longer Crawl-delay "
+        "is kept in any case.")  # fmt: skip
+@_speed("-t", "--timeout", type=DURATION, metavar="TIME", default="30s", show_default=True,
+        help="Time for one request, from the name look-up to the last byte.")  # fmt: skip
+@_speed("--connect-timeout", type=DURATION, metavar="TIME", default="10s", show_default=True,
+        help="Time to look a name up, and time to connect.")  # fmt: skip
+@_speed("--retries", type=int, metavar="N", default=_defaults.retries, show_default=True,
+        help="Tries more after no answer, half an answer, 429 and 5xx.")  # fmt: skip
+@_wire("-A", "--user-agent", metavar="TEXT",
+       help="User-Agent; its first word is the name robots.txt is read for "
+       "(default: crawlway/VERSION).")  # fmt: skip
+@_wire("-H", "--header", metavar="'NAME: VALUE'", **_many,
+       help="Send this header to the seeds' origins (Accept* and User-Agent: to all); "
+       "'@https://host NAME: VALUE' sends it there instead.")  # fmt: skip
+@_wire("-b", "--cookie", metavar="NAME=VALUE", **_many,
+       help="Send this cookie to the seeds' origins.")  # fmt: skip
+@_wire("--auth", metavar="USER:PASSWORD", help="Basic authentication at the seeds' origins.")
+@_wire("--netrc", is_flag=True, help="Look passwords for the seeds up in ~/.netrc.")
+@_wire("-k", "--insecure", is_flag=True, help="Do not verify the certificates of the seeds' hosts.")
+@_wire("--resolve", metavar="HOST:PORT:ADDR", **_many,
+       help="Connect to ADDR for this host and port.")  # fmt: skip
+@_wire("--ignore-robots", is_flag=True, help="Do not read robots.txt. For your own sites.")
+@_wire("--allow-private", is_flag=True,
+       help="Let links and redirects lead to private addresses, too.")  # fmt: skip
+@_output("-o", "--output", metavar="FILE", default="-",
+         help="Write records here instead of stdout.")  # fmt: skip
+@_output("--append", is_flag=True, help="Add to FILE if it holds data.")
+@_output("--overwrite", is_flag=True, help="Empty FILE first if it holds data.")
+@_output("--emit", type=NAMES, metavar="TYPES", default=s.DEFAULT_EMIT,
+         help="Record types to write, of page,redirect,error,skip,summary "
+         "(default: page,redirect,error).")  # fmt: skip
+@_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@_people("-v", "--verbose", is_flag=True, help="Say what fails, and sum up at the end.")
+@_people("--progress", type=click.Choice(["auto", "bar", "off"]), default=_defaults.progress,
+         show_default=True,
+         help="Live line on stderr (auto: if that is a terminal and stdout is not).")  # fmt: skip
+@_people("--log-format", type=click.Choice(["text", "json"]), default=_defaults.log_format,
+         show_default=True, help="How to write messages on stderr.")  # fmt: skip
+@_people("--loop", type=click.Choice(["auto", "asyncio", "uvloop"]), default=_defaults.loop,
+         show_default=True, help="Event loop (auto: uvloop if installed).")  # fmt: skip
+@_people("--debug", is_flag=True, help="asyncio's debug mode: slow callbacks are named.")
+def crawl(seeds: tuple[str, ...], **flags: Any) -> int:
+    """Crawl from one or more URLs and write a JSON object a line to stdout.
+
+    A URL may be typed short: 'example.com' is https, 'localhost:8000' is http. '-' reads
+    URLs from stdin. Sites are visited politely: robots.txt is obeyed, with Crawl-delay and
+    Retry-After, and a host gets 2 requests at once.
+    """
+    if "-" in seeds:
+        if flags["input"] not in (None, "-"):
+            raise click.UsageError("seeds come from '-' or from --input, not from both")
+        flags["input"] = "-"
+        seeds = tuple(seed for seed in seeds if seed != "-")
+    if not seeds and flags["input"] is None:
+        raise click.UsageError("give a URL to start from, -i FILE, or - for stdin")
+    try:
+        settings = s.Settings(seeds=seeds, **flags)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    from crawler.app import run
+
+    return run(settings)

@@ -1,0 +1,161 @@
+"""What an HTML page says of itself and where it leads.
+
+Two queries a page, one for the head and one for the body: more of them cost more than the
+parsing (82 µs a page for seven instead of two).
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from crawler.policy import urls
+
+MAX_LINKS = 20_000
+"""References taken from one page; the rest are counted as refused."""
+
+MAX_TITLE = 2_000
+
+_HEAD = "base, link, meta, title"
+_REFRESH = re.compile(
+    r"""\s*[\d.]*\s*[;,\s]\s*(?:url\s*=\s*)?(?:"([^"]*)|'([^']*)|(.*))""",
+    re.IGNORECASE | re.DOTALL,
+)
+_STRIPPED = "".join(map(chr, range(33)))  # what the URL standard strips: C0 and space
+_WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+_FOLLOWED = {"next", "prev", "canonical"}
+
+
+@dataclass(slots=True)
+class Html:
+    """A page's title, language, canonical URL, robots directives and raw references.
+
+    ``base`` is what references are resolved against (``based``: the page says so).
+    ``follow`` and ``nofollow`` are the references as written, without fragments, in the
+    order found and each once; one that is in both is followed. ``cut`` counts those beyond
+    ``MAX_LINKS``.
+    """
+
+    base: str
+    based: bool = False
+    title: str | None = None
+    lang: str | None = None
+    canonical: str | None = None
+    robots: list[str] = field(default_factory=list)
+    follow: dict[str, None] = field(default_factory=dict)
+    nofollow: dict[str, None] = field(default_factory=dict)
+    cut: int = 0
+
+
+def read(source: str | bytes, url: str, agent: str, robots_headers: str = "") -> Html:
+    """Read a page fetched from ``url``.
+
+    ``agent`` is our product token: directives that name another robot are not for us.
+    ``robots_headers`` is the X-Robots-Tag, several joined with commas.
+    """
+    tree = LexborHTMLParser(source, encoding=isinstance(source, bytes), scripting=True)
+    page = Html(url, robots=directives(robots_headers, agent))
+    root = tree.root
+    if root is not None and (lang := root.attrs.get("lang")):
+        page.lang = lang.strip()[:100] or None
+    if tree.head is not None:
+        _read_head(page, tree.head.css(_HEAD), url, agent)
+    if root is not None:
+        _read_body(page, tree)
+    return page
+
+
+def directives(header: str, agent: str) -> list[str]:
+    """Return the directives of an X-Robots-Tag that are for everyone or for ``agent``.
+
+    ``otherbot: noindex, nofollow`` names a robot for all that follows, up to the next name.
+    """
+    found: list[str] = []
+    ours = True
+    for part in header.lower().split(","):
+        name, colon, rest = part.partition(":")
+        directive = part.strip()
+        if colon and name.strip() not in _WITH_VALUE:
+            ours = name.strip() == agent
+            directive = rest.strip()
+        if ours and directive:
+            found.append(directive)
+    return found
+
+
+def _read_head(page: Html, nodes: list[LexborNode], url: str, agent: str) -> None:
+    links = []
+    for node in nodes:
+        tag = node.tag
+        if tag == "title" and page.title is None:
+            page.title = " ".join(node.text()[:MAX_TITLE].split()) or None
+        elif tag == "base" and not page.based:
+            base = urls.resolve(url, node.attrs.get("href") or "") if "href" in node.attrs else None
+            if base is not None:
+                page.base, page.based = base, True
+        elif tag == "meta":
+            _read_meta(page, node, agent)
+        elif tag == "link":
+            links.append(node)
+    for node in links:
+        _read_link(page, node)
+
+
+def _read_meta(page: Html, node: LexborNode, agent: str) -> None:
+    attributes = node.attrs
+    content = attributes.get("content")
+    if not content:
+        return
+    name = (attributes.get("name") or "").strip().lower()
+    if name in ("robots", agent):
+        page.robots += [each.strip().lower() for each in content.split(",") if each.strip()]
+    elif (attributes.get("http-equiv") or "").strip().lower() == "refresh":
+        match = _REFRESH.match(content)
+        if match and (target := match[1] or match[2] or match[3]):
+            _add(page, page.follow, target)
+
+
+def _read_link(page: Html, node: LexborNode) -> None:
+    attributes = node.attrs
+    href = attributes.get("href")
+    if not href:
+        return
+    rel = set((attributes.get("rel") or "").lower().split())
+    if "canonical" in rel and page.canonical is None:
+        page.canonical = urls.resolve(page.base, href)
+    if rel & _FOLLOWED or ("alternate" in rel and attributes.get("hreflang")):
+        _add(page, page.follow, href)
+
+
+def _read_body(page: Html, tree: LexborHTMLParser) -> None:
+    """Collect references; ``rel`` is only looked at where the source says nofollow at all."""
+    nodes = tree.css("a, area, iframe, frame")
+    references = [node.attrs.get("href") for node in nodes]
+    if b"nofollow" in tree.raw_html.lower():
+        for node, reference in zip(nodes, references, strict=True):
+            if "nofollow" in (node.attrs.get("rel") or "").lower().split():
+                _add(page, page.nofollow, reference)
+            else:
+                _add(page, page.follow, reference)
+    else:
+        for reference in dict.fromkeys(references):  # most repeat: look at each once
+            _add(page, page.follow, reference)
+    if None in references:  # frames, and anchors that lead nowhere
+        for node, reference in zip(nodes, references, strict=True):
+            if reference is None and node.tag in ("iframe", "frame"):
+                _add(page, page.follow, node.attrs.get("src"))
+
+
+def _add(page: Html, where: dict[str, None], reference: str | None) -> None:
+    """Note a reference; one to the page itself, as by a bare fragment, is none."""
+    if reference is None:
+        return
+    if "#" in reference:
+        reference = reference.partition("#")[0]
+    reference = reference.strip(_STRIPPED)
+    if not reference and not page.based:
+        return
+    if len(page.follow) + len(page.nofollow) < MAX_LINKS:
+        where[reference] = None
+    elif reference not in where:
+        page.cut += 1

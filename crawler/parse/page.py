@@ -1,0 +1,114 @@
+"""A fetched page's record and its links: all the CPU work of a page, in one place."""
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha1
+
+from crawler.model import Failed, Fault, Link, Page, Parsed, Refusal
+from crawler.parse import charset, complexity, html
+from crawler.parse.references import Known, References
+from crawler.policy.scope import Scope
+from crawler.policy.urls import Canon
+from crawler.record import PageRecord, common, encode
+
+HTML = ("text/html", "application/xhtml+xml")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the pages of a crawl are read.
+
+    ``agent`` is our product token, ``max_depth`` the depth from which on links are not
+    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass.
+    """
+
+    agent: str
+    max_depth: int | None = None
+    nofollow: bool = True
+    run: int = 1
+
+
+class Reader:
+    """The Parser port in this process, behind the complexity guard."""
+
+    def __init__(self, reading: Reading, scope: Scope, canon: Canon) -> None:
+        self._reading = reading
+        self.references = References(canon, scope)
+
+    async def parse(self, page: Page) -> Parsed | Failed:
+        """Read a page at once; it waits for nothing."""
+        return self.read(page)
+
+    def read(self, page: Page) -> Parsed | Failed:
+        """Return a page's record and links, or why it cannot be parsed."""
+        fetched = page.fetched
+        kind = fetched.headers.get("content-type", "")
+        if not fetched.body or not _is_html(kind, fetched.body):
+            return Parsed(self._record(page, html.Html(page.target.url), None, 0))
+        why = complexity.too_complex(fetched.body)
+        if why is not None:
+            return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
+        name = charset.sniff(fetched.body, kind)
+        said = html.read(
+            charset.text(fetched.body, name),
+            page.target.url,
+            self._reading.agent,
+            fetched.headers.get("x-robots-tag", ""),
+        )
+        follow = self.references.look_up(said.base, said.follow)
+        nofollow = self.references.look_up(said.base, said.nofollow)
+        n_links = len({known.link.url for known in (*follow, *nofollow) if known.link})
+        found, refused = self._admit(page, said, follow, nofollow)
+        return Parsed(self._record(page, said, name, n_links), found, refused)
+
+    def _admit(
+        self, page: Page, said: html.Html, follow: list[Known], nofollow: list[Known]
+    ) -> tuple[list[Link], Counter[Refusal]]:
+        """Return the links that may be followed from a page, and count the others."""
+        refused: Counter[Refusal] = Counter()
+        if said.cut:
+            refused[Refusal.TOO_MANY] = said.cut
+        obeyed = self._reading.nofollow
+        page_nofollow = obeyed and not {"nofollow", "none"}.isdisjoint(said.robots)
+        deepest = page.target.depth == self._reading.max_depth
+        found: dict[int, Link] = {}
+        for links, marked in ((follow, page_nofollow), (nofollow, obeyed)):
+            for link, refusal in links:
+                if link is None or refusal is not None:
+                    refused[refusal or Refusal.INVALID] += 1
+                elif marked:
+                    refused[Refusal.NOFOLLOW] += 1
+                elif deepest:
+                    refused[Refusal.DEPTH] += 1
+                else:
+                    found[link.fp] = link
+        return list(found.values()), refused
+
+    def _record(self, page: Page, said: html.Html, charset_name: str | None, n_links: int) -> bytes:
+        fetched = page.fetched
+        body = fetched.body
+        return encode(
+            PageRecord(
+                status=fetched.status,
+                content_type=fetched.headers.get("content-type"),
+                charset=charset_name,
+                bytes=None if body is None else len(body),
+                wire_bytes=fetched.wire_bytes,
+                elapsed_ms=round(fetched.elapsed * 1000),
+                attempts=page.attempts,
+                truncated=fetched.truncated,
+                title=said.title,
+                lang=said.lang,
+                canonical=said.canonical,
+                robots=said.robots,
+                n_links=n_links,
+                hash=None if body is None else sha1(body, usedforsecurity=False).hexdigest(),
+                **common(page.target, self._reading.run, page.at),
+            )
+        )
+
+
+def _is_html(content_type: str, body: bytes) -> bool:
+    """Whether to parse a body as HTML: by its type or, where it has none, by its look."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in HTML or (not kind and body[:1024].lstrip(b"\xef\xbb\xbf\t\n\f\r ")[:1] == b"<")

@@ -1,0 +1,15 @@
+"""What people look at, all of it on stderr: log lines, the progress line, the summary.
+
+Nothing from the web reaches a terminal raw: :func:`safe` stands between.
+"""
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+)
+
+
+def safe(text: str) -> str:
+    """Return text without what a terminal would obey: C0, DEL, C1 and bidi controls."""
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

@@ -1,0 +1,51 @@
+"""The closing summary for people."""
+
+import sys
+from collections.abc import Mapping
+
+from crawler.record import SummaryRecord
+
+_ENDS = {
+    "drained": "nothing left to do",
+    "max_pages": "the number of pages asked for (--max-pages)",
+    "max_time": "the time given is over (--max-time)",
+    "max_wait": "nothing due for longer than --max-wait",
+    "interrupted": "interrupted",
+    "terminated": "terminated",
+    "failed": "stopped by an error",
+}
+
+
+def show(summary: SummaryRecord) -> None:
+    """Write the summary to stderr."""
+    print(*lines(summary), sep="\n", file=sys.stderr, flush=True)
+
+
+def lines(summary: SummaryRecord) -> list[str]:
+    """Return the summary as a few lines that balance."""
+    seconds = summary.elapsed_ms / 1000
+    rate = summary.fetched / seconds if seconds else 0.0
+    terms = [
+        f"{summary.fetched:,} pages",
+        f"{summary.redirected:,} redirects",
+        f"{summary.failed:,} errors{_parts(summary.errors)}",
+        f"{summary.skipped:,} skipped{_parts(summary.skips)}",
+        f"{summary.left:,} left",
+    ]
+    megabytes = summary.wire_bytes / 1e6
+    told = [
+        f"{summary.discovered:,} URLs = {' + '.join(terms)}",
+        f"{summary.requests:,} requests, {megabytes:,.1f} MB, {seconds:,.1f} s, "
+        f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
+    ]
+    if summary.refused:
+        told.insert(1, f"links not followed:{_parts(summary.refused)}")
+    return told
+
+
+def _parts(counts: Mapping[str, int]) -> str:
+    """Return counts by name, the largest first, in brackets."""
+    if not counts:
+        return ""
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    return f" ({', '.join(f'{name} {count:,}' for name, count in ordered)})"

@@ -1,0 +1,129 @@
+"""What starts a crawl: URLs on the command line, in a file, or on stdin as they come.
+
+A line is a URL, or ``{"url": …, "meta": …}``; empty lines and ``#`` comments are passed
+over. Input is read in a thread of its own and only as far as the crawl is ready for more.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from crawler.errors import InputMissing, NoUsableSeed
+from crawler.policy import urls
+
+log = logging.getLogger(__name__)
+
+CHUNK = 64 * 1024
+LONGEST_LINE = 1024 * 1024
+BATCH = 250
+
+
+class Seed(msgspec.Struct, frozen=True):
+    """One seed: canonical URL, ``(user, password)`` it carried, and JSON to echo, if any."""
+
+    url: str
+    userinfo: tuple[str, str] | None
+    meta: msgspec.Raw | None = None
+    typed: bool = False
+
+
+class _Line(msgspec.Struct):
+    url: str
+    meta: object = None
+
+
+class Seeds:
+    """The seeds of a crawl: ``typed`` first, then the lines of ``source`` (a path or ``-``).
+
+    Raises InputMissing at once if the source cannot be read.
+    """
+
+    def __init__(self, typed: Sequence[str], source: str | None) -> None:
+        self._typed = typed
+        self._descriptor = None if source is None else _open(source)
+        self._name = "stdin" if source == "-" else source
+        self._usable = 0
+
+    async def batches(self) -> AsyncIterator[list[Seed]]:
+        """Yield seeds as they come. Raises NoUsableSeed at the end if there was none."""
+        typed = [self._typed_seed(text) for text in self._typed]
+        for start in range(0, len(typed), BATCH):
+            yield [seed for seed in typed[start : start + BATCH] if seed is not None]
+        if self._descriptor is not None:
+            number = 0
+            async for lines in _lines(self._descriptor):
+                batch = []
+                for line in lines:
+                    number += 1
+                    if (seed := self._read(line, number)) is not None:
+                        batch.append(seed)
+                for start in range(0, len(batch), BATCH):
+                    yield batch[start : start + BATCH]
+        if not self._usable:
+            raise NoUsableSeed("no usable seed; give a URL like https://example.com")
+
+    def _typed_seed(self, text: str) -> Seed | None:
+        try:
+            seed = urls.seed(text)
+        except ValueError as error:
+            log.warning("%s", error)
+            return None
+        self._usable += 1
+        return Seed(seed.url, seed.userinfo, typed=True)
+
+    def _read(self, line: bytes, number: int) -> Seed | None:
+        """Return the seed on a line, or None if there is none."""
+        text = line.strip()
+        if not text or text.startswith(b"#"):
+            return None
+        meta = None
+        try:
+            if text.startswith(b"{"):
+                entry = msgspec.json.decode(text, type=_Line)
+                meta = None if entry.meta is None else msgspec.Raw(msgspec.json.encode(entry.meta))
+                seed = urls.seed(entry.url)
+            else:
+                seed = urls.seed(text.decode("utf-8", "replace"))
+        except (ValueError, msgspec.MsgspecError) as error:
+            log.warning("%s, line %d: %s", self._name, number, error)
+            return None
+        self._usable += 1
+        return Seed(seed.url, seed.userinfo, meta)
+
+
+def _open(source: str) -> int:
+    if source == "-":
+        if sys.stdin is None:
+            raise InputMissing("stdin is closed")
+        return sys.stdin.fileno()
+    try:
+        return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise InputMissing(f"cannot read {source}: {(error.strerror or '').lower()}") from None
+
+
+async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
+    """Yield the lines that are there, many or one, until the end of the input."""
+    loop = asyncio.get_running_loop()
+    threads = ThreadPoolExecutor(1, thread_name_prefix="seeds")
+    rest = b""
+    try:
+        while True:
+            try:
+                chunk = await loop.run_in_executor(threads, os.read, descriptor, CHUNK)
+            except OSError as error:
+                raise InputMissing(f"reading seeds failed: {error.strerror}") from None
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield lines
+            rest = rest[:LONGEST_LINE]
+        if rest:
+            yield [rest]
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)

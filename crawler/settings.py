@@ -1,0 +1,141 @@
+"""What a crawl is asked to do: one frozen object, checked once at the door.
+
+The names are those of the command's flags, which say what each means. Times are seconds,
+sizes bytes, rates requests a second; None stands for "no limit".
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+ScopeKind = Literal["page", "dir", "host", "domain", "any"]
+
+RECORD_TYPES = ("page", "redirect", "error", "skip", "summary")
+DEFAULT_EMIT = ("page", "redirect", "error")
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
+_SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3}
+_BYTES |= {"gb": 1000**3, "kib": 1024, "mib": 1024**2, "gib": 1024**3}
+_COUNTS = {"": 1, "k": 1000, "m": 1000**2}
+
+
+def duration(text: str) -> float:
+    """Return seconds from ``500ms``, ``2s``, ``20m``, ``1.5h``, ``7d`` or a bare number."""
+    return _measure(text, _SECONDS, "a duration is like 500ms, 2s, 20m or 1h")
+
+
+def size(text: str) -> int:
+    """Return bytes from ``64k``, ``10M``, ``1G``, ``512KiB`` or a bare number."""
+    return int(_measure(text, _BYTES, "a size is like 64k, 10M or 1GiB"))
+
+
+def number(text: str) -> int:
+    """Return a count from ``500``, ``20k`` or ``2M``."""
+    return int(_measure(text, _COUNTS, "a number is like 500, 20k or 2M"))
+
+
+def rate(text: str) -> float:
+    """Return requests a second from ``5/s``, ``30/m``, ``100/h`` or a bare number."""
+    amount, _, unit = text.partition("/")
+    seconds = _SECONDS.get(unit.strip().lower() or "s")
+    wrong = "a rate is like 5/s, 30/m or 100/h"
+    if seconds is None:
+        raise ValueError(wrong)
+    return _measure(amount, {"": 1.0}, wrong) / seconds
+
+
+def address_override(text: str) -> tuple[str, int, str]:
+    """Return (host, port, address) from ``HOST:PORT:ADDR``; an IPv6 ADDR may have brackets."""
+    host, _, rest = text.partition(":")
+    port, _, address = rest.partition(":")
+    if not (host and port.isdigit() and 0 < int(port) < 65_536 and address):
+        raise ValueError("an override is like example.com:443:192.0.2.1")
+    return host.lower(), int(port), address.strip("[]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a crawl can be told. Raises ValueError, naming the flag."""
+
+    seeds: tuple[str, ...] = ()
+    input: str | None = None
+    depth: int | None = None
+    scope: ScopeKind = "host"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    drop_params: tuple[str, ...] = ()
+    nofollow: Literal["obey", "ignore"] = "obey"
+    max_pages: int | None = None
+    max_time: float | None = None
+    max_size: int = 10_000_000
+    max_queued: int = 2_000_000
+    max_wait: float = 300.0
+    concurrency: int = 64
+    per_host: int = 2
+    rate: float | None = None
+    delay: float = 0.0
+    timeout: float = 30.0
+    connect_timeout: float = 10.0
+    retries: int = 2
+    user_agent: str | None = None
+    header: tuple[str, ...] = ()
+    cookie: tuple[str, ...] = ()
+    auth: str | None = None
+    netrc: bool = False
+    insecure: bool = False
+    resolve: tuple[str, ...] = ()
+    ignore_robots: bool = False
+    allow_private: bool = False
+    output: str = "-"
+    append: bool = False
+    overwrite: bool = False
+    emit: tuple[str, ...] = DEFAULT_EMIT
+    quiet: bool = False
+    verbose: bool = False
+    progress: Literal["auto", "bar", "off"] = "auto"
+    log_format: Literal["text", "json"] = "text"
+    loop: Literal["auto", "asyncio", "uvloop"] = "auto"
+    debug: bool = False
+
+    def __post_init__(self) -> None:
+        for flag, patterns in (("--include", self.include), ("--exclude", self.exclude)):
+            for pattern in patterns:
+                try:
+                    re.compile(pattern)
+                except re.error as error:
+                    raise ValueError(f"{flag} {pattern!r}: {error}") from None
+        for flag, least, value in (
+            ("--depth", 0, self.depth),
+            ("--max-pages", 1, self.max_pages),
+            ("--concurrency", 1, self.concurrency),
+            ("--per-host", 1, self.per_host),
+            ("--retries", 0, self.retries),
+            ("--max-size", 1, self.max_size),
+            ("--max-queued", 1, self.max_queued),
+        ):
+            if value is not None and value < least:
+                raise ValueError(f"{flag} is at least {least}")
+        for flag, time in (
+            ("--timeout", self.timeout),
+            ("--connect-timeout", self.connect_timeout),
+            ("--max-time", self.max_time),
+            ("--rate", self.rate),
+        ):
+            if time is not None and time <= 0:
+                raise ValueError(f"{flag} is more than 0")
+        if unknown := set(self.emit) - set(RECORD_TYPES):
+            known = ", ".join(RECORD_TYPES)
+            raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
+        if self.append and self.overwrite:
+            raise ValueError("--append and --overwrite exclude each other")
+        for override in self.resolve:
+            address_override(override)
+
+
+def _measure(text: str, units: dict[str, float] | dict[str, int], wrong: str) -> float:
+    match = _NUMBER.fullmatch(text.strip())
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise ValueError(wrong)
+    return float(match[1]) * unit

@@ -1,0 +1,122 @@
+"""Outputs: regular files, which are never clobbered, and pipes, which are only written to.
+
+A file belongs to one run at a time (``flock``); one that holds data is only touched when
+the user says how. Writing happens in a thread of its own, so that neither a slow disk nor
+a stalled reader holds up the event loop, and so that dead names cannot hold up writing.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import aiofiles
+
+from crawler.errors import CannotCreate, CrawlError, ReaderClosed, TryLater, WriteFailed
+
+Existing = Literal["refuse", "append", "overwrite"]
+
+
+class Output:
+    """One open output. ``name`` is the path, or ``-`` for stdout; ``seekable`` for files."""
+
+    def __init__(self, name: str, descriptor: int, file: Any, threads: ThreadPoolExecutor) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self._file = file
+        self._threads = threads
+        self.seekable = name != "-" and stat.S_ISREG(os.fstat(descriptor).st_mode)
+        self.offset = os.fstat(descriptor).st_size if self.seekable else 0
+        self.writes = 0
+
+    @classmethod
+    async def open(cls, name: str, existing: Existing) -> "Output":
+        """Open an output. Raises CannotCreate or TryLater with the remedy."""
+        descriptor = _stdout() if name == "-" else _open(name)
+        try:
+            if stat.S_ISREG(os.fstat(descriptor).st_mode) and name != "-":
+                _claim(name, descriptor, existing)
+        except CrawlError:
+            os.close(descriptor)
+            raise
+        threads = ThreadPoolExecutor(1, thread_name_prefix="write")
+        file = await aiofiles.open(
+            descriptor, "wb", buffering=0, closefd=name != "-", executor=threads
+        )
+        return cls(name, descriptor, file, threads)
+
+    async def write(self, data: bytes) -> None:
+        """Write all of it. Raises WriteFailed, or ReaderClosed for a pipe without reader."""
+        self.writes += 1
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[await self._file.write(rest) or 0 :]
+        except BrokenPipeError:
+            raise ReaderClosed(f"the reader of {self.name} has closed it") from None
+        except OSError as error:
+            words = (error.strerror or str(error)).lower()
+            hint = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+            raise WriteFailed(f"writing {self.name} failed: {words}{hint}") from None
+        self.offset += len(data)
+
+    async def reopen(self) -> None:
+        """Open the path anew, for what rotates logs; a pipe stays as it is."""
+        if not self.seekable:
+            return
+        fresh = await Output.open(self.name, "append")
+        old, self._file = self._file, fresh._file
+        threads, self._threads = self._threads, fresh._threads
+        self._descriptor, self.offset = fresh._descriptor, fresh.offset
+        await old.close()
+        threads.shutdown(wait=False)
+
+    async def close(self) -> None:
+        """Close; a write that a reader holds up is not waited for."""
+        if self.name != "-":
+            await self._file.close()
+        self._threads.shutdown(wait=False)
+
+
+def _stdout() -> int:
+    if sys.stdout is None:
+        raise CannotCreate("stdout is closed; give an output with -o")
+    descriptor = sys.stdout.fileno()
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
+def _open(name: str) -> int:
+    try:
+        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        missing = error.errno == errno.ENOENT
+        hint = f"; create the folder {Path(name).parent} first" if missing else ""
+        raise CannotCreate(f"cannot write {name}: {words}{hint}") from None
+
+
+def _claim(name: str, descriptor: int, existing: Existing) -> None:
+    """Make a regular file ours, in the state that the user asked for."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TryLater(
+            f"{name} is being written by another run; wait for it, or use another -o"
+        ) from None
+    length = os.fstat(descriptor).st_size
+    if length and existing == "refuse":
+        raise CannotCreate(f"{name} already holds data; use --append, --overwrite, or another -o")
+    if length and existing == "overwrite":
+        os.ftruncate(descriptor, 0)
+    elif length:
+        reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            if os.pread(reader, 1, length - 1) != b"\n":
+                os.write(descriptor, b"\n")  # end the torn last line of whoever wrote before
+        finally:
+            os.close(reader)
