@@ -1,0 +1,48 @@
+"""Runs the real command in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+COMMAND = [sys.executable, "-m", "crawler"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What a run came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records on stdout."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of(self, type_: str) -> list[dict[str, Any]]:
+        """The records of one type."""
+        return [record for record in self.records if record["type"] == type_]
+
+
+def crawler(*args: str, stdin: str | None = None, timeout: float = 60.0, **env: str) -> Ran:
+    """Run ``crawler ARGS``."""
+    done = subprocess.run(
+        [*COMMAND, *args],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=os.environ | env,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def crawl(*args: str, stdin: str | None = None, timeout: float = 60.0, **env: str) -> Ran:
+    """Run ``crawler crawl ARGS``."""
+    return crawler("crawl", *args, stdin=stdin, timeout=timeout, **env)
