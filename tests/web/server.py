@@ -71,6 +71,7 @@ class Web:
         self.log: list[Request] = []
         self.most: dict[tuple[str, int], int] = {}
         self._open: dict[tuple[str, int], int] = {}
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="web", daemon=True)
 
@@ -85,6 +86,8 @@ class Web:
         trace: TracebackType | None,
     ) -> None:
         async def finish() -> None:
+            for server in self._servers:
+                server.close()
             tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
             for task in tasks:
                 task.cancel()
@@ -106,6 +109,7 @@ class Web:
                 limit=1_000_000,
                 backlog=2_048,
             )
+            self._servers.append(server)
             return int(server.sockets[0].getsockname()[1])
 
         bound = asyncio.run_coroutine_threadsafe(start(), self._loop).result(10)
