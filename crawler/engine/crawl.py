@@ -36,12 +36,13 @@ class Limits:
     """Sizes and bounds of a crawl; times in seconds, None for no limit.
 
     ``concurrency`` requests on the wire, ``workers`` in all, ``line`` visits between
-    dispatch and workers, ``per_site`` URLs of a site lent at once.
+    dispatch and workers, ``sites`` held at once, ``per_site`` URLs of each.
     """
 
     concurrency: int = 64
     workers: int = 80
     line: int = 16
+    sites: int = 4_096
     per_site: int = 256
     max_pages: int | None = None
     max_time: float | None = None
@@ -83,7 +84,9 @@ class Crawl:
         self.shared = Shared(frontier, bench, todo, done)
         self.permits = Permits(limits.concurrency)
         self._pulse = Pulse()
-        self._dispatch = Dispatch(self.shared, limits.per_site, limits.max_pages, limits.max_wait)
+        self._dispatch = Dispatch(
+            self.shared, limits.sites, limits.per_site, limits.max_pages, limits.max_wait
+        )
         self._crew = Crew(
             self.shared,
             fetcher,
@@ -168,7 +171,7 @@ class Crawl:
         stats = self.shared.stats
         tally = await self.shared.frontier.tally()
         errors = stats.errors.total()
-        return Status(elapsed, tally, stats.requests, stats.in_flight, errors)
+        return Status(elapsed, tally, stats.requests, self.permits.held, errors)
 
     async def _force(self, stages: list[asyncio.Task[None]], settle: asyncio.Task[None]) -> None:
         """End the stages when draining takes too long, or when asked a second time."""

@@ -87,7 +87,7 @@ class Crew:
             if visit.robots is not None:
                 return await self._hear(visit, outcome)
             return await self._end(visit.lease, outcome)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             return self._failed(visit.lease, self._bug(visit.lease, error))
         finally:
             if isinstance(outcome, Fetched):
@@ -96,33 +96,27 @@ class Crew:
     async def _request(self, visit: Visit) -> Outcome:
         """Fetch, with the bench told when the request starts and when it has ended."""
         shared = self.shared
+        outcome = await self._fetch(visit)
         pause = None
-        async with self.permits:
-            shared.bench.start(visit, _now())
-            shared.stats.requests += 1
-            shared.stats.in_flight += 1
-            outcome = await self._fetch(visit)
-            shared.stats.in_flight -= 1
-            if isinstance(outcome, Fetched):
-                shared.stats.wire_bytes += outcome.wire_bytes
-                shared.stats.bytes += len(outcome.body or b"")
-                if retry.overloaded(outcome):
-                    pause = retry.retry_after(outcome.headers, time.time())
-            shared.bench.release(visit, outcome, _now(), pause)
+        if isinstance(outcome, Fetched):
+            shared.stats.wire_bytes += outcome.wire_bytes
+            shared.stats.bytes += len(outcome.body or b"")
+            if retry.overloaded(outcome):
+                pause = retry.retry_after(outcome.headers, time.time())
+        shared.bench.release(visit, outcome, _now(), pause)
         shared.rouse()
         return outcome
 
     async def _fetch(self, visit: Visit) -> Outcome:
+        shared = self.shared
         try:
-            if visit.robots is not None:
-                return await self.fetcher.fetch(visit.robots, robots.MAX_BYTES, whole=True)
-            return await self.fetcher.fetch(visit.lease.target.url)
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return self._bug(visit.lease, error)  # a cancellation that nobody asked for
-        except Exception as error:
+            async with self.permits:
+                shared.bench.start(visit, _now())
+                shared.stats.requests += 1
+                if visit.robots is not None:
+                    return await self.fetcher.fetch(visit.robots, robots.MAX_BYTES, whole=True)
+                return await self.fetcher.fetch(visit.lease.target.url)
+        except (Exception, asyncio.CancelledError) as error:
             return self._bug(visit.lease, error)
 
     async def _hear(self, visit: Visit, outcome: Outcome) -> Done | None:
@@ -179,7 +173,14 @@ class Crew:
         return Done(Settled(lease, Verdict.FAILED), line, failed)
 
     def _bug(self, lease: Lease, error: BaseException) -> Failed:
-        """Log an exception of ours, and return it as the URL's failure."""
+        """Log an exception of ours, and return it as the URL's failure.
+
+        A cancellation that someone asked for goes on; one that nobody asked for is a bug of
+        whatever it came out of, like any exception.
+        """
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise error
         log.error("unexpected error at %s", lease.target.url, exc_info=error)
         self.shared.stats.bugs += 1
         return Failed(Fault.INTERNAL, f"{type(error).__name__}: {error}", lasting=True)

@@ -13,9 +13,6 @@ from crawler.policy.workbench import Denied, Visit
 TTL = 60.0
 """Seconds after which a lease that nobody renewed may be lent to someone else."""
 
-SITES = 4_096
-"""Sites held at once; those that may not be visited for long make way for others."""
-
 LONG = 10.0
 """Seconds until a site's next visit from which on another site may have its place."""
 
@@ -23,14 +20,21 @@ LONG = 10.0
 class Dispatch:
     """Chooses visits and hands them to the workers until the frontier has no more.
 
-    ``per_site`` URLs of a site are held at once. ``max_pages`` ends the crawl (None: no
+    ``sites`` are held at once, with ``per_site`` URLs each; those that may not be visited
+    for long make way for others. ``max_pages`` ends the crawl (None: no
     limit), and so does nothing being due within ``max_wait`` seconds.
     """
 
     def __init__(
-        self, shared: Shared, per_site: int, max_pages: int | None, max_wait: float
+        self,
+        shared: Shared,
+        sites: int,
+        per_site: int,
+        max_pages: int | None,
+        max_wait: float,
     ) -> None:
         self._shared = shared
+        self._sites = sites
         self._per_site = per_site
         self._max_pages = max_pages
         self._max_wait = max_wait
@@ -67,7 +71,7 @@ class Dispatch:
         shared.news = False
         await self._tell_paces()
         shared.stats.claims += 1
-        holdings = await shared.frontier.claim(SITES, self._per_site, TTL)
+        holdings = await shared.frontier.claim(self._sites, self._per_site, TTL)
         shared.bench.stock(holdings, self._now())
 
     async def _tell_paces(self) -> None:

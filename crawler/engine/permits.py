@@ -25,7 +25,7 @@ class Permits:
         self._waiters.append(waiter)
         try:
             await waiter
-        except asyncio.CancelledError:
+        except BaseException:
             if waiter.done() and not waiter.cancelled():
                 self._release()  # the permit had been handed over already: pass it on
             elif waiter in self._waiters:

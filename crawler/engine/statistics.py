@@ -51,7 +51,6 @@ class Statistics:
 
     started: float = 0.0
     requests: int = 0
-    in_flight: int = 0
     bytes: int = 0
     wire_bytes: int = 0
     bugs: int = 0

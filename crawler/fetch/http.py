@@ -5,6 +5,7 @@ request of its own, and so passes the same guard, the same caps and the same cre
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Mapping
@@ -337,6 +338,8 @@ def _failed(error: Exception) -> Failed:
         case aiohttp.ClientConnectorCertificateError():
             words = getattr(error.certificate_error, "verify_message", "") or "bad certificate"
             return Failed(Fault.TLS, f"certificate: {words}", lasting=True)
+        case aiohttp.ClientConnectorSSLError():
+            return Failed(Fault.TLS, _words(error.os_error), lasting=True)
         case aiohttp.ClientSSLError() | ssl.SSLError():
             return Failed(Fault.TLS, _words(error), lasting=True)
         case aiohttp.ClientConnectorError():
@@ -361,6 +364,8 @@ def _unresolved(error: OSError) -> Failed:
 
 def _words(error: BaseException) -> str:
     """Return an exception in a few words for a record."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return f"TLS handshake failed: {error.reason.replace('_', ' ').lower()}"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
     return (getattr(error, "message", "") or str(error) or type(error).__name__)[:300]
