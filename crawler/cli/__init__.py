@@ -28,6 +28,7 @@ def main() -> None:
     A thread may be waiting for a dead name server or for a reader that stalls; what had to
     be written has been written.
     """
+    _fill_standard_streams()
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -36,6 +37,15 @@ def main() -> None:
         except (OSError, ValueError):
             pass
     os._exit(code)
+
+
+def _fill_standard_streams() -> None:
+    """Put /dev/null where a standard stream is closed, lest a socket gets its number."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number: this one
 
 
 def _run() -> int:

@@ -21,6 +21,7 @@ from crawler.model import Link
 MAX_REFERENCE = 16_384
 """A longer reference on a page is no URL to us (bytes it would cost to remember it)."""
 
+_OTHER_SCHEMES = {"about", "blob", "data", "file", "javascript", "mailto", "news", "tel"}
 _SCHEMES = ("http://", "https://")
 
 
@@ -74,6 +75,8 @@ def seed(text: str) -> Seed:
     port other than 443. Raises ValueError with a sentence for people.
     """
     typed = text.strip()
+    if typed.partition(":")[0].lower() in _OTHER_SCHEMES and "//" not in typed:
+        raise ValueError(f"only http and https can be crawled: {typed[:200]!r}")
     if typed.startswith("//"):
         typed = "https:" + typed
     elif "://" not in typed.partition("?")[0]:

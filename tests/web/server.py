@@ -135,7 +135,12 @@ class Web:
         address, port = writer.get_extra_info("sockname")[:2]
         site = (address, port)
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
+            first = await reader.readexactly(1)
+            if first == b"\x16":  # a TLS hello
+                writer.write(b"HTTP/1.1 400 This is plain HTTP\r\n\r\n")
+                return
+            while head := first + await reader.readuntil(b"\r\n\r\n"):
+                first = b""
                 request = _parse(head, address, port, writer)
                 self.log.append(request)
                 self._open[site] = self._open.get(site, 0) + 1
