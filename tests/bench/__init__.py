@@ -1,0 +1,1 @@
+"""Speed, always as a ratio within one run, and counts that noise cannot move."""

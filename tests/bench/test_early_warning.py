@@ -1,0 +1,44 @@
+"""An early warning: the whole line against a bare loop, on the same site in the same run."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.run import crawl
+from tests.real.docs import FOLDERS, nginx
+
+LEAST = 0.5
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """The largest of the documentations."""
+    with nginx({"postgres": FOLDERS["postgres"]}, tmp_path) as origins:
+        yield origins["postgres"] + "/index.html"
+
+
+def test_the_whole_line_is_at_least_half_as_fast_as_a_bare_loop(site: str, tmp_path: Path) -> None:
+    ratios = []
+    for turn in range(3):
+        started = time.monotonic()
+        ran = crawl(site, "--per-host", "64", "-o", str(tmp_path / f"{turn}.jsonl"), timeout=60)
+        between = time.monotonic()
+        bare = subprocess.run(
+            [sys.executable, "-m", "tests.bench.bare", site, "64"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        ended = time.monotonic()
+        assert ran.code == 0
+        assert int(bare.stdout) > 1_000
+        ratios.append((ended - between) / (between - started))
+
+    assert statistics.median(ratios) >= LEAST, ratios
+    print(f"whole line ÷ bare loop: {statistics.median(ratios):.2f}")

@@ -1,0 +1,1 @@
+"""Real documentation, served by nginx on loopback."""
