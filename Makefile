@@ -1,0 +1,41 @@
+# The two commands a newcomer needs: `make crawl URL=…` and `make test`.
+# Both set up a virtual environment in .venv first; it needs Python 3.11 or later, and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+URL ?=
+ARGS ?=
+
+.PHONY: crawl test lint nightly clean
+
+crawl: .venv/installed ## crawl URL, or without one the example site
+ifeq ($(strip $(URL)),)
+	@$(BIN)/python examples/serve.py $(BIN)/crawler crawl -v $(ARGS)
+else
+	@$(BIN)/crawler crawl -v $(ARGS) $(URL)
+endif
+
+test: .venv/developing lint ## lint, types, import contracts and tests
+	$(BIN)/pytest -m "not slow"
+
+lint: .venv/developing
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+nightly: .venv/developing ## the long soaks, at most an hour
+	$(BIN)/pytest -m slow --timeout=3600
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("crawler needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/developing: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build

@@ -1,0 +1,100 @@
+"""README, help and behaviour say the same."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from crawler import settings
+from crawler.cli.crawl import crawl
+from crawler.errors import Exit
+from crawler.model import Fault, Reason
+from crawler.record import PageRecord, Record, SummaryRecord
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def section(title: str) -> str:
+    """Return one section of the README."""
+    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_every_flag_is_in_the_readme_and_no_other() -> None:
+    told = set(re.findall(r"(?<![\w-])--?[a-zA-Z][a-z-]*", section("Flags")))
+    real = {name for option in crawl.params for name in option.opts if name.startswith("-")}
+
+    assert told == real
+
+
+def test_every_flag_has_help_and_a_setting() -> None:
+    for option in crawl.params:
+        if option.name != "seeds":
+            assert getattr(option, "help", None), option.name
+        assert option.name in settings.Settings.__dataclass_fields__
+
+
+@pytest.mark.parametrize(
+    ("flag", "name"),
+    [("--scope", "scope"), ("--concurrency", "concurrency"), ("--per-host", "per_host"),
+     ("--retries", "retries"), ("--nofollow", "nofollow"), ("--progress", "progress"),
+     ("--max-size", "max_size"), ("--timeout", "timeout"), ("--max-wait", "max_wait"),
+     ("--connect-timeout", "connect_timeout"), ("--max-queued", "max_queued")],
+)  # fmt: skip
+def test_defaults_are_the_same_everywhere(flag: str, name: str) -> None:
+    default = getattr(settings.Settings(), name)
+    (row,) = re.findall(rf"\| .*`{flag}\b[^|]*\| `?([^`|]*?)`? \|", section("Flags"))
+    (option,) = [option for option in crawl.params if flag in option.opts]
+
+    assert option.type.convert(option.default, None, None) == default
+    assert str(option.type.convert(row.strip(), None, None)) == str(default)
+
+
+def test_every_exit_code_is_in_the_readme_in_the_same_words() -> None:
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", section("Exit codes"), re.MULTILINE)
+
+    assert rows == [(str(int(code)), code.meaning) for code in Exit]
+
+
+def test_the_published_lists_are_whole() -> None:
+    records = section("Records")
+
+    for word in [*Fault, *Reason, "length", "time", "disconnect"]:
+        assert f"`{word}`" in records, word
+    for field in PageRecord.__struct_encode_fields__ + Record.__struct_encode_fields__:
+        assert f"`{field}`" in records, field
+    assert "end_reason" in SummaryRecord.__struct_encode_fields__
+
+
+def test_the_example_in_the_readme_prints_what_it_says(tmp_path: Path) -> None:
+    block = README.split("<!-- example -->\n```console\n")[1].split("```")[0]
+    commands = re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.MULTILINE)
+    assert len(commands) == 2
+
+    for command, told in commands:
+        line = command.replace("python examples", f"{shlex.quote(sys.executable)} {ROOT}/examples")
+        line = line.replace(" crawler crawl", f" {shlex.quote(sys.executable)} -m crawler crawl")
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert normal(done.stdout) == normal(told)
+
+
+def normal(text: str) -> list[str]:
+    """Return lines without what differs from run to run, in any order of equals."""
+    text = re.sub(r"127\.0\.0\.1:\d+", "HOST", text)
+    text = re.sub(r"[\d.,]+ (s|pages/s|MB)\b", r"N \1", text)
+    return sorted(text.splitlines())
+
+
+def test_no_path_of_a_machine_and_no_registry_is_committed() -> None:
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.split()
+    for name in tracked:
+        text = (ROOT / name).read_text("utf-8", "replace") if (ROOT / name).is_file() else ""
+        assert "-index-" + "url" not in text, name
+        assert "/home/" not in text, name
