@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import re
+import os
 import resource
 import signal
 import sys
@@ -19,13 +19,14 @@ from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.frontier.memory import MemoryFrontier
 from crawler.model import Line, Target
-from crawler.parse.page import Reader, Reading
+from crawler.parse.lab import AHEAD, BATCH, Lab
+from crawler.parse.page import Reader, Reading, make_scope
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
-from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
+from crawler.ports import Parser
 from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
 from crawler.report import summary as report_summary
@@ -39,8 +40,7 @@ PRODUCT = "crawlway"
 USER_AGENT = f"{PRODUCT}/{__version__} (+https://pypi.org/project/crawlway/)"
 
 LEAST_DESCRIPTORS = 32
-PARSE_AHEAD = 16
-"""Workers beyond those on the wire, so that parsing does not keep a connection idle."""
+MOST_CHILDREN = 4
 
 log = logging.getLogger(__name__)
 
@@ -73,17 +73,21 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
     credentials = _credentials(settings)
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
     trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)
-    scope = Scope(
-        settings.scope,
-        [re.compile(pattern) for pattern in settings.include],
-        [re.compile(pattern) for pattern in settings.exclude],
+    reading = Reading(
+        agent=robots.token(agent) or PRODUCT,
+        max_depth=settings.depth,
+        nofollow=settings.nofollow == "obey",
+        scope=settings.scope,
+        include=settings.include,
+        exclude=settings.exclude,
+        drop_params=settings.drop_params,
     )
+    scope = make_scope(reading)
     canon = Canon(settings.drop_params)
     retry = Retry(settings.retries)
     manners = Manners(
         settings.delay, 1 / settings.rate if settings.rate else 0.0, settings.per_host
     )
-    token = robots.token(agent) or PRODUCT
     concurrency = _concurrency(settings.concurrency)
     wire = Wire(
         user_agent=agent,
@@ -95,7 +99,14 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
     )
     output = await Output.open(settings.output, _existing(settings))
     sink = JsonlSink(output, settings.emit)
-    async with HttpFetcher(wire, credentials, trust) as fetcher:
+    children = _children(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        fetcher = await stack.enter_async_context(HttpFetcher(wire, credentials, trust))
+        parser: Parser
+        if children:
+            parser = await stack.enter_async_context(Lab(reading, scope, children))
+        else:
+            parser = Reader(reading, scope, guarded=True)
         crawl = Crawl(
             frontier=MemoryFrontier(
                 asyncio.get_running_loop().time,
@@ -104,17 +115,17 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
                 by_level=settings.depth is not None,
             ),
             fetcher=fetcher,
-            parser=Reader(
-                Reading(token, settings.depth, settings.nofollow == "obey"), scope, canon
-            ),
+            parser=parser,
             sink=sink,
-            bench=Workbench(manners, retry, None if settings.ignore_robots else token, concurrency),
+            bench=Workbench(
+                manners, retry, None if settings.ignore_robots else reading.agent, concurrency
+            ),
             retry=retry,
             scope=scope,
             canon=canon,
             limits=Limits(
                 concurrency=concurrency,
-                workers=concurrency + min(concurrency, PARSE_AHEAD),
+                workers=concurrency + children * BATCH * AHEAD,
                 line=max(1, concurrency // 4),
                 per_site=max(64, 4 * settings.per_host),
                 max_pages=settings.max_pages,
@@ -268,6 +279,13 @@ def _concurrency(wanted: int) -> int:
     if allowed < wanted:
         log.warning("ulimit -n %d allows %d connections at once", soft, allowed)
     return min(wanted, allowed)
+
+
+def _children(settings: Settings) -> int:
+    """Return how many parsing children to have: as many as cores, four at most."""
+    if settings.parsers is not None:
+        return settings.parsers
+    return min(MOST_CHILDREN, os.cpu_count() or 1)
 
 
 def _existing(settings: Settings) -> Any:

@@ -32,6 +32,7 @@ class Fault(StrEnum):
     HTTP_4XX = "http_4xx"
     HTTP_5XX = "http_5xx"
     TOO_COMPLEX = "too_complex"
+    PARSER_CRASH = "parser_crash"
     SITE_DOWN = "site_down"
     INTERNAL = "internal"
 
@@ -56,7 +57,7 @@ class Refusal(StrEnum):
     TOO_MANY = "too_many"
 
 
-class Link(msgspec.Struct, frozen=True, gc=False):
+class Link(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A URL found on a page: canonical ``url``, its ``site`` and 64-bit fingerprint ``fp``."""
 
     url: str
@@ -64,12 +65,12 @@ class Link(msgspec.Struct, frozen=True, gc=False):
     fp: int
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A URL to visit and how it was come by.
 
     ``depth`` counts links from the seed (a seed is 0), ``hops`` redirects in a row,
     ``via`` is the page or redirect that named it (None for a seed), ``meta`` the JSON
-    value given with the seed, echoed in every record descended from it.
+    text given with the seed, echoed in every record descended from it.
     """
 
     url: str
@@ -79,7 +80,7 @@ class Target(msgspec.Struct, frozen=True, gc=False):
     via: str | None = None
     depth: int = 0
     hops: int = 0
-    meta: msgspec.Raw | None = None
+    meta: bytes | None = None
 
     def child(self, link: Link) -> "Target":
         """Return the target for a link found on this page: one deeper."""
@@ -119,7 +120,7 @@ class Holding(msgspec.Struct, frozen=True):
     wait: float = 0.0
 
 
-class Fetched(msgspec.Struct, frozen=True):
+class Fetched(msgspec.Struct, frozen=True, array_like=True):
     """What a server answered to one request.
 
     ``headers`` have lower-case names. ``body`` is decoded (no content coding), or None
@@ -138,7 +139,7 @@ class Fetched(msgspec.Struct, frozen=True):
     large: bool = False
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
     """Why a request, or a page, came to nothing.
 
     ``lasting`` says that trying again would not help. ``status`` is the HTTP status
@@ -154,7 +155,7 @@ class Failed(msgspec.Struct, frozen=True):
 Outcome = Fetched | Failed
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(msgspec.Struct, frozen=True, array_like=True):
     """A fetched 2xx on its way through the parser. ``at`` is seconds since the epoch."""
 
     target: Target
@@ -163,7 +164,7 @@ class Page(msgspec.Struct, frozen=True):
     at: float
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     """What a page came to: its encoded record and the links that the scope admits.
 
     ``record`` is one JSON object without newline and without ``seq``, ready for a sink.
@@ -240,7 +241,7 @@ class Tally(msgspec.Struct, frozen=True):
     ``left`` at every instant. ``left`` counts queued, delayed and lent URLs alike, so
     ``left == 0`` is the one question that tells the end. ``due`` is in how many seconds
     the frontier could lend more (None: not before something is settled). ``waiting`` is
-    the number of sites with URLs that no one holds.
+    the number of sites that could be lent if others were given back.
     """
 
     discovered: int = 0

@@ -127,7 +127,7 @@ def common(target: Target, run: int, at: float) -> dict[str, Any]:
         "depth": target.depth,
         "via": target.via,
         "seed": target.seed,
-        "meta": target.meta,
+        "meta": None if target.meta is None else msgspec.Raw(target.meta),
     }
 
 

@@ -28,7 +28,7 @@ class Seed(msgspec.Struct, frozen=True):
 
     url: str
     userinfo: tuple[str, str] | None
-    meta: msgspec.Raw | None = None
+    meta: bytes | None = None
     typed: bool = False
 
 
@@ -85,7 +85,7 @@ class Seeds:
         try:
             if text.startswith(b"{"):
                 entry = msgspec.json.decode(text, type=_Line)
-                meta = None if entry.meta is None else msgspec.Raw(msgspec.json.encode(entry.meta))
+                meta = None if entry.meta is None else msgspec.json.encode(entry.meta)
                 seed = urls.seed(entry.url)
             else:
                 seed = urls.seed(text.decode("utf-8", "replace"))

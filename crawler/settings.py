@@ -54,6 +54,15 @@ def address_override(text: str) -> tuple[str, int, str]:
     return host.lower(), int(port), address.strip("[]")
 
 
+def parsers(text: str) -> int | None:
+    """Return a number of parsing children, None for ``auto``."""
+    if text.strip().lower() == "auto":
+        return None
+    if not text.strip().isdigit():
+        raise ValueError("parsers are auto, 0 or a number")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that a crawl can be told. Raises ValueError, naming the flag."""
@@ -78,6 +87,7 @@ class Settings:
     timeout: float = 30.0
     connect_timeout: float = 10.0
     retries: int = 2
+    parsers: int | None = None
     user_agent: str | None = None
     header: tuple[str, ...] = ()
     cookie: tuple[str, ...] = ()
@@ -111,6 +121,7 @@ class Settings:
             ("--concurrency", 1, self.concurrency),
             ("--per-host", 1, self.per_host),
             ("--retries", 0, self.retries),
+            ("--parsers", 0, self.parsers),
             ("--max-size", 1, self.max_size),
             ("--max-queued", 1, self.max_queued),
         ):

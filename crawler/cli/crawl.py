@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from crawler import settings as s
-from crawler.cli.units import DURATION, NAMES, NUMBER, RATE, SIZE, Grouped, GroupedCommand
+from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE, Grouped, GroupedCommand
 
 _defaults = s.Settings()
 _seeds = partial(click.option, cls=Grouped, group="Seeds")
@@ -59,6 +59,15 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         help="Time to look a name up, and time to connect.")  # fmt: skip
 @_speed("--retries", type=int, metavar="N", default=_defaults.retries, show_default=True,
         help="Tries more after no answer, half an answer, 429 and 5xx.")  # fmt: skip
+@_speed(
+    "--parsers",
+    type=PARSERS,
+    metavar="auto|N|0",
+    default="auto",
+    show_default=True,
+    help="Child processes that parse (auto: one a core, at most 4; 0: none, and pages that "
+    "could hurt are refused).",
+)
 @_wire("-A", "--user-agent", metavar="TEXT",
        help="User-Agent; its first word is the name robots.txt is read for "
        "(default: crawlway/VERSION).")  # fmt: skip

@@ -33,6 +33,7 @@ DURATION = Unit("time", settings.duration)
 SIZE = Unit("size", settings.size)
 NUMBER = Unit("number", settings.number)
 RATE = Unit("rate", settings.rate)
+PARSERS = Unit("parsers", settings.parsers)
 NAMES = Unit("a,b", _names)
 
 

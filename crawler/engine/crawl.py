@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from crawler.engine.crew import Crew
 from crawler.engine.dispatch import TTL, Dispatch
-from crawler.engine.line import Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Shared
 from crawler.engine.permits import Permits
 from crawler.engine.pipe import Pipe
 from crawler.engine.pulse import BEAT, Pulse
-from crawler.engine.settle import SEEDS_AHEAD, Settle
+from crawler.engine.settle import Settle
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
 from crawler.model import Status, Tally, Target

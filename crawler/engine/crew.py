@@ -79,6 +79,9 @@ class Crew:
     async def _visit(self, visit: Visit) -> Done | None:
         """Make a visit; return its end, or None when the lease is on the bench again."""
         outcome = await self._request(visit)
+        if outcome is None:
+            self.shared.bench.put_back(visit, _now())
+            return None
         try:
             if retry.passing(outcome) and self.pulse.missed_since(visit.started):
                 # It was us who stood still, not the server: that costs no attempt.
@@ -93,10 +96,15 @@ class Crew:
             if isinstance(outcome, Fetched):
                 self.fetcher.free(outcome)
 
-    async def _request(self, visit: Visit) -> Outcome:
-        """Fetch, with the bench told when the request starts and when it has ended."""
+    async def _request(self, visit: Visit) -> Outcome | None:
+        """Fetch, with the bench told when the request starts and when it has ended.
+
+        Returns None if the bench, asked once more, does not let it start.
+        """
         shared = self.shared
         outcome = await self._fetch(visit)
+        if outcome is None:
+            return None
         pause = None
         if isinstance(outcome, Fetched):
             shared.stats.wire_bytes += outcome.wire_bytes
@@ -107,11 +115,14 @@ class Crew:
         shared.rouse()
         return outcome
 
-    async def _fetch(self, visit: Visit) -> Outcome:
+    async def _fetch(self, visit: Visit) -> Outcome | None:
         shared = self.shared
         try:
             async with self.permits:
-                shared.bench.start(visit, _now())
+                if not shared.bench.start(visit, _now()):
+                    return None
+                if shared.bench.spaced:
+                    shared.rouse()
                 shared.stats.requests += 1
                 if visit.robots is not None:
                     return await self.fetcher.fetch(visit.robots, robots.MAX_BYTES, whole=True)

@@ -6,7 +6,7 @@ import math
 import time
 
 from crawler import record
-from crawler.engine.line import Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Shared
 from crawler.model import Failed, Settled, Verdict
 from crawler.policy.workbench import Denied, Visit
 
@@ -88,10 +88,12 @@ class Dispatch:
             await self._tell_paces()
             await shared.frontier.give_back(leases)
             shared.news = True
+            await asyncio.sleep(0)  # whatever a frontier does, others get their turn
             return True
         due = math.inf if tally.due is None else tally.due
         pause = min(due, max(0.0, shared.bench.next_due - self._now()))
-        if pause > self._max_wait and not shared.in_hand and not shared.seeding:
+        seeds_may_help = shared.seeding and shared.open_seeds < SEEDS_AHEAD
+        if pause > self._max_wait and not shared.in_hand and not seeds_may_help:
             shared.stop.ask("max_wait")
             return False
         shared.stats.wakes += 1

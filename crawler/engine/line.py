@@ -11,6 +11,9 @@ from crawler.model import Failed, Line, Reason, Refusal, Settled
 from crawler.policy.workbench import Visit, Workbench
 from crawler.ports import Frontier
 
+SEEDS_AHEAD = 1_000
+"""Seeds that may be open before reading more of them pauses."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:

@@ -11,14 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crawler import record
-from crawler.engine.line import Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Shared
 from crawler.model import Failed, Reason, Target, Verdict
 from crawler.ports import Sink
 
 BATCH = 500
-
-SEEDS_AHEAD = 1_000
-"""Seeds that may be open before reading more of them pauses."""
 
 log = logging.getLogger(__name__)
 

@@ -79,7 +79,8 @@ class MemoryFrontier:
         """Lend more of the sites held, then of others that are due."""
         now = self._clock()
         self._per_site, self._most = per_site, sites
-        holdings = [self._lend(key, now) for key in list(self._hungry)]
+        hungry = [key for key in self._hungry if self._sites[key].due <= now]
+        holdings = [self._lend(key, now) for key in hungry]
         while self._free and self._held < sites and self._free[0][0] <= now:
             listed, _, key = heapq.heappop(self._free)
             site = self._sites.get(key)
@@ -150,8 +151,9 @@ class MemoryFrontier:
 
     async def tally(self) -> Tally:
         """Return the account of the pass."""
-        dues = [self._free[0][0]] if self._free and self._held < self._most else []
-        dues += [self._sites[key].delayed[0][0] for key in self._hungry if self._sites[key].delayed]
+        full = self._held >= self._most
+        dues = [self._free[0][0]] if self._free and not full else []
+        dues += [self._due(self._sites[key]) for key in self._hungry]
         return Tally(
             discovered=self._discovered,
             fetched=self._ended[Verdict.FETCHED],
@@ -160,7 +162,7 @@ class MemoryFrontier:
             skipped=self._ended[Verdict.SKIPPED],
             left=self._left,
             due=max(0.0, min(dues) - self._clock()) if dues else None,
-            waiting=len(self._free),
+            waiting=len(self._free) if full else 0,
         )
 
     def _lender(self, lease: Lease) -> _Site | None:
@@ -216,6 +218,10 @@ class MemoryFrontier:
         """Return the line of the one level that may be lent from: the least not ended."""
         return site.lines.get(min(site.pending)) if site.pending else None
 
+    def _due(self, site: _Site) -> float:
+        """Return when a site that has anything to lend may lend it."""
+        return site.due if self._open(site) else max(site.due, site.delayed[0][0])
+
     def _count(self, site: _Site, depth: int, by: int) -> None:
         level = self._level(depth)
         site.pending[level] = site.pending.get(level, 0) + by
@@ -253,7 +259,7 @@ class MemoryFrontier:
 
     def _list(self, key: str, site: _Site) -> None:
         """List a site as free, from when its first URL and its pace allow a visit."""
-        due = site.due if self._open(site) else max(site.due, site.delayed[0][0])
+        due = self._due(site)
         if site.listed is None or due < site.listed:
             site.listed = due
             heapq.heappush(self._free, (due, next(self._order), key))

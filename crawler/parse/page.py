@@ -1,39 +1,53 @@
 """A fetched page's record and its links: all the CPU work of a page, in one place."""
 
+import re
 from collections import Counter
-from dataclasses import dataclass
 from hashlib import sha1
+from typing import Self
+
+import msgspec
 
 from crawler.model import Failed, Fault, Link, Page, Parsed, Refusal
 from crawler.parse import charset, complexity, html
 from crawler.parse.references import Known, References
-from crawler.policy.scope import Scope
+from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.record import PageRecord, common, encode
 
 HTML = ("text/html", "application/xhtml+xml")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, array_like=True):
     """How the pages of a crawl are read.
 
     ``agent`` is our product token, ``max_depth`` the depth from which on links are not
-    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass.
+    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass;
+    the others make the scope and the spelling of URLs.
     """
 
     agent: str
     max_depth: int | None = None
     nofollow: bool = True
     run: int = 1
+    scope: Kind = "host"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    drop_params: tuple[str, ...] = ()
 
 
 class Reader:
-    """The Parser port in this process, behind the complexity guard."""
+    """Reads pages; also the Parser port in this process, behind the complexity guard."""
 
-    def __init__(self, reading: Reading, scope: Scope, canon: Canon) -> None:
+    def __init__(self, reading: Reading, scope: Scope, *, guarded: bool = False) -> None:
         self._reading = reading
-        self.references = References(canon, scope)
+        self._guarded = guarded
+        self.scope = scope
+        self.references = References(Canon(reading.drop_params), scope)
+
+    @classmethod
+    def of(cls, reading: Reading) -> Self:
+        """Return a reader with a scope of its own, in a process with limits of its own."""
+        return cls(reading, make_scope(reading))
 
     async def parse(self, page: Page) -> Parsed | Failed:
         """Read a page at once; it waits for nothing."""
@@ -45,8 +59,7 @@ class Reader:
         kind = fetched.headers.get("content-type", "")
         if not fetched.body or not _is_html(kind, fetched.body):
             return Parsed(self._record(page, html.Html(page.target.url), None, 0))
-        why = complexity.too_complex(fetched.body)
-        if why is not None:
+        if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         name = charset.sniff(fetched.body, kind)
         said = html.read(
@@ -106,6 +119,15 @@ class Reader:
                 **common(page.target, self._reading.run, page.at),
             )
         )
+
+
+def make_scope(reading: Reading) -> Scope:
+    """Return the scope that a reading asks for, still without seeds."""
+    return Scope(
+        reading.scope,
+        [re.compile(pattern) for pattern in reading.include],
+        [re.compile(pattern) for pattern in reading.exclude],
+    )
 
 
 def _is_html(content_type: str, body: bytes) -> bool:

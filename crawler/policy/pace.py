@@ -35,21 +35,15 @@ class Manners:
 
 
 class Pace:
-    """One site's rhythm. ``due`` is when the next request may start (inf: not known yet)."""
+    """One site's rhythm. No request starts before ``due``, nor while one is ``starting``.
+
+    ``starting``: a request has been chosen that a rate spaces, and is not yet on its way.
+    """
 
     __slots__ = (
-        "_backoff",
-        "_manners",
-        "_probing",
-        "_rests",
-        "_row",
-        "_slowed",
-        "_unresolved",
-        "due",
-        "in_flight",
-        "last_end",
-        "robots_delay",
-    )
+        "_backoff", "_manners", "_probing", "_rests", "_row", "_slowed", "_unresolved",
+        "due", "in_flight", "last_end", "robots_delay", "starting",
+    )  # fmt: skip
 
     def __init__(self, manners: Manners) -> None:
         self._manners = manners
@@ -61,13 +55,19 @@ class Pace:
         self._unresolved = -math.inf
         self.robots_delay = 0.0
         self.in_flight = 0
+        self.starting = False
         self.due = 0.0
         self.last_end = -math.inf
 
     @property
+    def lasting_delay(self) -> float:
+        """The delay without back-off, which passes: what is worth remembering of the site."""
+        return max(self._manners.delay, self.robots_delay)
+
+    @property
     def delay(self) -> float:
         """The pause, in seconds, after one request and before the next."""
-        return max(self._manners.delay, self.robots_delay, self._backoff)
+        return max(self.lasting_delay, self._backoff)
 
     @property
     def limit(self) -> int:
@@ -85,61 +85,62 @@ class Pace:
     def take(self) -> None:
         """A request has been chosen; with a rate, the next waits for its start to be known."""
         self.in_flight += 1
-        if self._manners.gap:
-            self.due = math.inf
-
-    def start(self, now: float) -> bool:
-        """The request is on its way; return whether that settles when the next may start."""
-        if self._manners.gap:
-            self.due = now + self._manners.gap
-        return bool(self._manners.gap)
+        self.starting = bool(self._manners.gap)
 
     def untake(self) -> None:
         """The request was not made after all."""
         self.in_flight -= 1
-        if self.due == math.inf:
-            self.due = 0.0
+        self.starting = False
+
+    def may_start(self, now: float) -> bool:
+        """Whether a request that was taken may still start, after what has come since."""
+        return self.due <= now and self.in_flight <= self.limit and self.hopeless(now) is None
+
+    def start(self, now: float) -> None:
+        """The request is on its way."""
+        if self._manners.gap:
+            self.starting = False
+            self.pause(now + self._manners.gap)
 
     def end(self, outcome: Outcome, started: float, now: float, pause: float | None) -> None:
         """The last byte has come, or the request has failed; ``pause`` is its Retry-After.
 
-        Requests that were under way when a site was last slowed tell nothing new.
+        Requests that were under way when a site was last slowed say nothing new but that.
         """
         self.in_flight -= 1
         self.last_end = now
+        if pause is not None:
+            self.pause(now + pause)
         if started >= self._slowed:
             if retry.unreachable(outcome):
                 self._silence(outcome, now)
-            else:
-                self._answer(outcome, now, pause)
+            elif not retry.ours(outcome):
+                self._answer(outcome, now, backing_off=pause is None)
         if self.delay:
-            self.due = max(self.due, now + self.delay)
+            self.pause(now + self.delay)
 
     def obey(self, crawl_delay: float) -> None:
         """Take a Crawl-delay, in seconds, into account from the last request on."""
         self.robots_delay = max(self.robots_delay, crawl_delay)
-        self.due = max(self.due, self.last_end + self.delay)
+        self.pause(self.last_end + self.delay)
 
     def pause(self, until: float) -> None:
         """Let no request start before ``until``."""
         self.due = max(self.due, until)
 
-    def _answer(self, outcome: Outcome, now: float, pause: float | None) -> None:
+    def _answer(self, outcome: Outcome, now: float, *, backing_off: bool) -> None:
         self._row = self._rests = 0
         self._probing = False
         if not retry.overloaded(outcome):
             self._backoff = self._backoff / 2 if self._backoff > MIN_BACKOFF else 0.0
             return
         self._slowed = now
-        if pause is None:
+        if backing_off:
             self._backoff = min(max(MIN_BACKOFF, self._backoff * 2), MAX_BACKOFF)
-        else:
-            self.pause(now + pause)
 
     def _silence(self, outcome: Outcome, now: float) -> None:
         if isinstance(outcome, Failed) and outcome.fault is Fault.DNS and outcome.lasting:
             self._unresolved = now + UNRESOLVED
-            self.due = now
             return
         self._row += 1
         if self._row < ROW:
@@ -147,4 +148,5 @@ class Pace:
         self._slowed = now
         self._probing = True
         self._rests += 1
-        self.due = now if self._rests > len(RESTS) else now + RESTS[self._rests - 1]
+        if self._rests <= len(RESTS):
+            self.pause(now + RESTS[self._rests - 1])

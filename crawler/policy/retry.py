@@ -48,7 +48,7 @@ def passing(outcome: Outcome) -> bool:
         return not outcome.lasting
     if outcome.truncated in ("time", "disconnect"):
         return True
-    return overloaded(outcome) or 500 <= outcome.status < 600
+    return overloaded(outcome) or outcome.status >= 500 or outcome.status < 100
 
 
 def overloaded(outcome: Outcome) -> bool:
@@ -65,6 +65,11 @@ def unreachable(outcome: Outcome) -> bool:
         Fault.TIMEOUT,
         Fault.DISCONNECT,
     )
+
+
+def ours(outcome: Outcome) -> bool:
+    """Whether an outcome says nothing of the site: a bug, or an address that we refuse."""
+    return isinstance(outcome, Failed) and outcome.fault in (Fault.INTERNAL, Fault.PRIVATE_ADDRESS)
 
 
 def retry_after(headers: Mapping[str, str], wall: float) -> float | None:

@@ -37,11 +37,12 @@ _OURS, _OTHERS = "us", "them"
 class Rules:
     """What one origin allows us; ``delay`` is its Crawl-delay in seconds, or None.
 
-    ``expires`` is on the caller's monotonic clock. ``denial`` says why everything is
-    disallowed where no rules could be had.
+    ``expires`` is on the caller's monotonic clock, ``size`` the bytes they were read from.
+    ``denial`` says why everything is disallowed where no rules could be had.
     """
 
     expires: float
+    size: int = 0
     delay: float | None = None
     denial: str | None = None
     sitemaps: Sequence[str] = ()
@@ -82,7 +83,8 @@ def judge(outcome: Outcome, ours: str, now: float) -> Rules | str | Failed:
         return read(outcome.body or b"", ours, now)
     if 300 <= status < 400:
         # A redirect that leads nowhere is an unavailable robots.txt, like 4xx.
-        target = urls.resolve(outcome.url, outcome.headers.get("location", "\0"))
+        location = outcome.headers.get("location")
+        target = None if location is None else urls.resolve(outcome.url, location)
         return allow_all(now) if target is None else target
     if 400 <= status < 500 and status != 429:
         return allow_all(now)
@@ -91,12 +93,15 @@ def judge(outcome: Outcome, ours: str, now: float) -> Rules | str | Failed:
 
 def read(body: bytes, ours: str, now: float) -> Rules:
     """Return the rules of a robots.txt for the product token ``ours``."""
-    text = body[:MAX_BYTES].decode("utf-8-sig", "replace").replace("\0", "")
+    if len(body) > MAX_BYTES:
+        body = body[:MAX_BYTES].rpartition(b"\n")[0]  # half a rule would be another rule
+    text = body.decode("utf-8-sig", "replace").replace("\0", "")
     lines = re.split(r"\r\n|\r|\n", text)
     parsed = Protego.parse("\n".join(_rename(line, ours) for line in lines))
     delay = parsed.crawl_delay(_OURS)
     return Rules(
         now + MAX_AGE,
+        size=len(body),
         delay=None if delay is None else min(delay, MAX_CRAWL_DELAY),
         sitemaps=tuple(parsed.sitemaps),
         _parsed=parsed,

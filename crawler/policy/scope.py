@@ -19,8 +19,7 @@ class Scope:
 
     ``kind``: ``page`` only the seeds; ``dir`` the seeds' folders; ``host`` their sites
     (hostname and port); ``domain`` their registrable domains; ``any`` the whole web.
-    ``include`` needs one match in a URL, ``exclude`` none. ``version`` changes whenever
-    the scope grows, so that remembered verdicts can be dropped.
+    ``include`` needs one match in a URL, ``exclude`` none.
     """
 
     def __init__(
@@ -30,7 +29,7 @@ class Scope:
         exclude: Sequence[re.Pattern[str]] = (),
     ) -> None:
         self.kind = kind
-        self.version = 0
+        self.widened: list[str] = []
         self._include = tuple(include)
         self._exclude = tuple(exclude)
         self._keys: set[str] = set()
@@ -40,7 +39,12 @@ class Scope:
         key = self._key(url)
         if key not in self._keys:
             self._keys.add(key)
-            self.version += 1
+            self.widened.append(url)
+
+    @property
+    def version(self) -> int:
+        """How often the scope has grown; ``widened`` are the URLs by which it has."""
+        return len(self.widened)
 
     def refuses(self, url: str) -> Refusal | None:
         """Return why a link to a canonical URL may not be followed, or None."""
@@ -59,7 +63,7 @@ class Scope:
         """
         if target.depth:
             return self.refuses(url)
-        if same_domain(target.url, url):
+        if same_domain(target.seed, url):
             self.widen(url)
         return None
 

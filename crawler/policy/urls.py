@@ -6,6 +6,7 @@ adds the scheme. Canonical URLs are WHATWG hrefs without fragment and without us
 never used.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
@@ -21,7 +22,11 @@ from crawler.model import Link
 MAX_REFERENCE = 16_384
 """A longer reference on a page is no URL to us (bytes it would cost to remember it)."""
 
-_OTHER_SCHEMES = {"about", "blob", "data", "file", "javascript", "mailto", "news", "tel"}
+_SCHEME = re.compile(
+    r"[a-z][a-z0-9+.-]*://|(?:about|blob|data|file|javascript|mailto|news|tel):(?!\d+(?:/|$))",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"(?<![^/])[^/?#]*@")  # what an error must not quote
 _SCHEMES = ("http://", "https://")
 
 
@@ -75,22 +80,21 @@ def seed(text: str) -> Seed:
     port other than 443. Raises ValueError with a sentence for people.
     """
     typed = text.strip()
-    if typed.partition(":")[0].lower() in _OTHER_SCHEMES and "//" not in typed:
-        raise ValueError(f"only http and https can be crawled: {typed[:200]!r}")
+    shown = repr(_USERINFO.sub("", typed)[:200])
     if typed.startswith("//"):
         typed = "https:" + typed
-    elif "://" not in typed.partition("?")[0]:
+    elif not _SCHEME.match(typed):
         typed = _guess_scheme(typed) + "://" + typed
     try:
         url = URL(typed)
     except ValueError:
-        raise ValueError(f"not a URL: {text.strip()!r}") from None
+        raise ValueError(f"not a URL: {shown}") from None
     if not url.href.startswith(_SCHEMES):
-        raise ValueError(f"only http and https can be crawled: {text.strip()!r}")
+        raise ValueError(f"only http and https can be crawled: {shown}")
     userinfo = (unquote(url.username), unquote(url.password)) if "@" in url.href else None
     href = canonical(url.href)
     if href is None:
-        raise ValueError(f"not a URL: {text.strip()[:200]!r}")
+        raise ValueError(f"not a URL: {shown}")
     return Seed(href, userinfo if userinfo != ("", "") else None)
 
 

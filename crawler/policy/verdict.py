@@ -31,9 +31,10 @@ def judge(target: Target, outcome: Outcome) -> Fetched | Hop | Failed:
         return _hop(target, outcome)
     if 400 <= status < 500:
         return Failed(Fault.HTTP_4XX, _words(status), status, lasting=True)
-    if 500 <= status < 600:
-        return Failed(Fault.HTTP_5XX, _words(status), status)
-    return Failed(Fault.PROTOCOL, f"status {status} is none of HTTP's", status, lasting=True)
+    if 100 <= status < 200:
+        return Failed(Fault.PROTOCOL, f"{_words(status)} is no answer", status, lasting=True)
+    # A status that is none of HTTP's is taken for a server error (RFC 9110, section 15).
+    return Failed(Fault.HTTP_5XX, _words(status), status)
 
 
 def _hop(target: Target, fetched: Fetched) -> Hop | Failed:

@@ -50,6 +50,16 @@ class _Origin:
     tries: int = 0
     parked: deque[Lease] = field(default_factory=deque)
 
+    def conclude(self, rules: robots.Rules | None) -> None:
+        """Note what came of asking; the next time begins at home again."""
+        self.rules = rules
+        self.robots_url = self.home
+        self.tries = self.hops = 0
+
+
+MOST_RULES = 8 * 1024 * 1024
+"""Bytes of robots.txt whose rules are remembered; matched rules take 30 times as much."""
+
 
 class _Site:
     """A site on the bench; its entry in the heap is the one with ``ticket`` (0: none)."""
@@ -96,6 +106,7 @@ class Workbench:
         self._heap: list[tuple[float, int, str]] = []
         self._tickets = count(1)
         self._paced: dict[str, None] = {}
+        self._weight = 0  # bytes that the rules known were read from
         self.stocked = 0
 
     def stock(self, holdings: Sequence[Holding], now: float) -> None:
@@ -108,7 +119,7 @@ class Workbench:
             site.line.extend(holding.leases)
             self.stocked += len(holding.leases)
             self._line_up(holding.site, site, now)
-        if len(self._sites) > self._remember:
+        if len(self._sites) > self._remember or self._weight > MOST_RULES:
             self._forget(now)
 
     def take(self, now: float) -> Visit | Denied | None:
@@ -119,6 +130,8 @@ class Workbench:
             if site is None or site.ticket != ticket:
                 continue
             site.ticket = 0
+            if site.pace.in_flight >= self._limit(site):
+                continue  # others have come since; its next release lines it up again
             chosen = self._choose(site, now)
             self._line_up(key, site, now)
             if chosen is not None:
@@ -136,13 +149,26 @@ class Workbench:
             heapq.heappop(self._heap)
         return math.inf
 
-    def start(self, visit: Visit, now: float) -> None:
-        """The visit's request is on its way."""
-        visit.started = now
+    @property
+    def spaced(self) -> bool:
+        """Whether the start of a visit decides when the next of its site may be taken."""
+        return self._manners.gap > 0
+
+    def start(self, visit: Visit, now: float) -> bool:
+        """The visit's request is on its way.
+
+        Returns False if it must not start, for what its site has said since it was taken:
+        then it is to be put back.
+        """
         key = visit.lease.target.site
         site = self._sites[key]
-        if site.pace.start(now):
+        if not site.pace.may_start(now):
+            return False
+        visit.started = now
+        site.pace.start(now)
+        if self.spaced:
             self._line_up(key, site, now)
+        return True
 
     def release(self, visit: Visit, outcome: Outcome, now: float, pause: float | None) -> None:
         """The visit's last byte has come, or it failed; ``pause`` is a Retry-After in seconds."""
@@ -213,7 +239,7 @@ class Workbench:
         """Return (site, delay, wait) in seconds for the sites slowed since the last call."""
         slowed = [(key, self._sites[key].pace) for key in self._paced if key in self._sites]
         self._paced.clear()
-        return [(key, pace.delay, max(0.0, min(pace.due - now, 86_400.0))) for key, pace in slowed]
+        return [(key, pace.lasting_delay, max(0.0, pace.due - now)) for key, pace in slowed]
 
     def _site(self, key: str) -> _Site:
         site = self._sites.get(key)
@@ -228,7 +254,7 @@ class Workbench:
         else:
             self._busy.add(key)
         pace = site.pace
-        if not site.line or pace.in_flight >= self._limit(site) or pace.due == math.inf:
+        if not site.line or pace.in_flight >= self._limit(site) or pace.starting:
             site.ticket = 0
             return
         due = pace.due if pace.hopeless(now) is None else -math.inf
@@ -291,12 +317,12 @@ class Workbench:
                 site.pace.pause(now + self._retry.pause(origin.tries - 1))
                 return None
             if answer.status is None:
-                tries, origin.tries = origin.tries, 0
+                tries = origin.tries
+                origin.conclude(None)
                 return answer, tries
             answer = robots.deny_all(answer.message, now)
-        origin.rules = answer
-        origin.robots_url = origin.home
-        origin.tries = origin.hops = 0
+        self._weight += answer.size - (origin.rules.size if origin.rules else 0)
+        origin.conclude(answer)
         if answer.delay:
             site.pace.obey(answer.delay)
         return None
@@ -322,10 +348,13 @@ class Workbench:
         return leases
 
     def _forget(self, now: float) -> None:
-        """Drop sites with nothing to do, of which nothing needs to be remembered."""
+        """Drop sites with nothing to do, and the rules of those whose pace must be kept."""
         for key in [key for key in self._sites if key not in self._busy]:
-            if len(self._sites) <= self._remember // 2:
+            if len(self._sites) <= self._remember // 2 and self._weight <= MOST_RULES // 2:
                 break
-            pace = self._sites[key].pace
-            if pace.due <= now and pace.hopeless(now) is None:
+            site = self._sites[key]
+            for origin in site.origins.values():
+                self._weight -= origin.rules.size if origin.rules else 0
+            site.origins.clear()
+            if site.pace.due <= now and site.pace.hopeless(now) is None:
                 del self._sites[key]

@@ -1,0 +1,116 @@
+"""A parsing child: a process with limits that reads pages and does nothing else.
+
+It holds no socket but the one to its parent, ignores INT and TERM (its parent decides),
+ends when that socket does, and arms an alarm for every page, so that a page it never gets
+done with cannot outlive its parent.
+"""
+
+import contextlib
+import ctypes
+import mmap
+import resource
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Iterable
+from typing import BinaryIO, cast
+
+from selectolax.lexbor import SelectolaxError
+
+from crawler.model import Failed, Fault, Page
+from crawler.parse import frames
+from crawler.parse.frames import Batch, Bug, Report, Result, Setup
+from crawler.parse.page import Reader
+
+FLUSH_AFTER = 0.005
+"""Seconds that results may wait for others of their batch."""
+
+LARGE = 1024 * 1024
+"""After a body of this size memory is given back to the system (glibc would keep it)."""
+
+
+def main(descriptor: int, slot: int, memory: int, deadline: float) -> None:
+    """Serve orders from ``descriptor`` until it ends.
+
+    ``slot`` is a descriptor of the shared slot, ``memory`` the limit of the address space
+    in bytes, ``deadline`` seconds for a page (the alarm has two more).
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, frames.SLOT.size) as shared:
+        source = cast("BinaryIO", parent.makefile("rb", buffering=256 * 1024))
+        setup = _receive(source)
+        if isinstance(setup, Setup):
+            _Child(parent, shared, setup, deadline + 2.0).serve(source)
+
+
+class _Child:
+    def __init__(
+        self, parent: socket.socket, shared: mmap.mmap, setup: Setup, alarm: float
+    ) -> None:
+        self._parent = parent
+        self._shared = shared
+        self._alarm = alarm
+        self._reader = Reader.of(setup.reading)
+        self._widen(setup.widened)
+
+    def serve(self, source: BinaryIO) -> None:
+        """Read batch after batch."""
+        while isinstance(batch := _receive(source), Batch):
+            self._widen(batch.widened)
+            self._batch(batch)
+
+    def _batch(self, batch: Batch) -> None:
+        """Read a batch; report when it is done, or when results have waited long enough."""
+        first = batch.first
+        results: list[Result] = []
+        flushed = time.monotonic()
+        for number, page in enumerate(batch.pages, batch.first):
+            frames.SLOT.pack_into(self._shared, 0, number)
+            signal.setitimer(signal.ITIMER_REAL, self._alarm)
+            results.append(self._read(page))
+            if (now := time.monotonic()) - flushed > FLUSH_AFTER:
+                self._report(first, results)
+                first, results, flushed = number + 1, [], now
+            if len(page.fetched.body or b"") > LARGE:
+                _trim()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        frames.SLOT.pack_into(self._shared, 0, 0)
+        if results:
+            self._report(first, results)
+
+    def _read(self, page: Page) -> Result:
+        try:
+            return self._reader.read(page)
+        except (MemoryError, SelectolaxError) as error:
+            message = f"reading the page took too much memory ({error or 'no more'})"
+            return Failed(Fault.PARSER_CRASH, message, page.fetched.status, lasting=True)
+        except Exception:
+            return Bug(traceback.format_exc())
+
+    def _report(self, first: int, results: list[Result]) -> None:
+        self._parent.sendall(frames.frame(Report(first, results)))
+
+    def _widen(self, urls: Iterable[str]) -> None:
+        for url in urls:
+            self._reader.scope.widen(url)
+
+
+def _receive(source: BinaryIO) -> Setup | Batch | None:
+    """Return the next order, or None at the end."""
+    head = source.read(frames.HEAD)
+    if len(head) < frames.HEAD:
+        return None
+    length = frames.length(head)
+    data = source.read(length)
+    return frames.order(data) if len(data) == length else None
+
+
+def _trim() -> None:
+    """Give free memory back to the system, where the C library can."""
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
