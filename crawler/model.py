@@ -123,10 +123,11 @@ class Holding(msgspec.Struct, frozen=True):
 class Fetched(msgspec.Struct, frozen=True, array_like=True):
     """What a server answered to one request.
 
-    ``headers`` have lower-case names. ``body`` is decoded (no content coding), or None
-    where it was not wanted and not read. ``wire_bytes`` counts the body as it travelled.
-    ``elapsed`` is in seconds, from the start of the request to the last byte. ``large``
-    says that the body holds one of the fetcher's permits for large bodies until it is freed.
+    ``headers`` have lower-case names, X-Robots-Tag a line for each. ``body`` is decoded (no
+    content coding), or None where it was not wanted and not read. ``wire_bytes`` counts the
+    body as it travelled. ``elapsed`` is in seconds, from the start of the request to the
+    last byte. ``large`` says that the body holds one of the fetcher's permits for large
+    bodies until it is freed.
     """
 
     url: str

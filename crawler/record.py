@@ -160,7 +160,7 @@ def encode(record: msgspec.Struct) -> bytes:
     try:
         data = _encode(record)
     except UnicodeEncodeError:
-        data = _encode(_scrub(msgspec.to_builtins(record)))
+        data = _encode(_scrub(msgspec.to_builtins(record, enc_hook=msgspec.json.decode)))
     if b"\xe2\x80" in data or b"\xc2\x85" in data:
         data = (
             data.replace(b"\xe2\x80\xa8", b"\\u2028")

@@ -10,10 +10,14 @@ import socket
 from collections.abc import Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_NAT64 = IPv6Network("64:ff9b::/96")
+_NEVER = (
+    IPv6Network("64:ff9b:1::/48"),  # NAT64 for local use (RFC 8215)
+    IPv4Network("192.0.0.0/24"),  # protocol assignments; clouds keep metadata there
+)
 
 
 class Trust:
@@ -65,6 +69,7 @@ def guarded_socket(info: tuple[Any, ...]) -> socket.socket:
     if not dial.trust.admits(dial.host, address[0]):
         dial.refused = address[0]
         raise PermissionError(errno.EACCES, f"{address[0]} is a private address")
+    dial.refused = None  # another address of the same name will do
     return socket.socket(family, kind, proto)
 
 
@@ -75,6 +80,8 @@ def public(text: str) -> bool:
     that one; ``ipaddress`` calls several of them global whatever they carry.
     """
     address = ip_address(text.partition("%")[0])
+    if any(address in network for network in _NEVER):
+        return False
     if isinstance(address, IPv6Address):
         carried = _carried(address)
         if carried is not None:
@@ -92,6 +99,6 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
         return address.sixtofour
     if address.teredo is not None:
         return address.teredo[1]
-    if any(address in network for network in _NAT64) or int(address) >> 32 == 0:
+    if address in _NAT64 or int(address) >> 32 == 0:
         return IPv4Address(int(address) & 0xFFFFFFFF)  # NAT64, or IPv4-compatible (::a.b.c.d)
     return None

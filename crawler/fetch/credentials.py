@@ -8,9 +8,13 @@ anywhere else carries none of it.
 import netrc
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+
+from multidict import CIMultiDict
 
 from crawler.policy import urls
+
+Headers = CIMultiDict[str]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _EVERYWHERE = re.compile(r"(accept(-.*)?|user-agent)", re.IGNORECASE)
@@ -33,34 +37,38 @@ class Credentials:
         *,
         use_netrc: bool = False,
     ) -> None:
-        self.everywhere: dict[str, str] = {}
-        self._for_seeds: dict[str, str] = {}
-        self._bound: dict[str, dict[str, str]] = {}
-        self._seeds: dict[str, dict[str, str]] = {}
+        self.everywhere: Headers = CIMultiDict()
+        self._for_seeds: Headers = CIMultiDict()
+        self._bound: dict[str, Headers] = {}
+        self._seeds: dict[str, Headers] = {}
         for line in headers:
             self._add(line)
         if jar := "; ".join(cookies):
-            self._for_seeds["Cookie"] = _clean(jar)
+            given = self._for_seeds.get("Cookie")
+            self._for_seeds["Cookie"] = _clean(f"{given}; {jar}" if given else jar)
         if auth is not None:
             if ":" not in auth:
                 raise ValueError("--auth takes USER:PASSWORD")
             user, _, password = auth.partition(":")
             self._for_seeds["Authorization"] = basic(user, password)
-        self._netrc = netrc.netrc() if use_netrc else None
+        self._netrc = _read_netrc() if use_netrc else None
 
     def admit(self, url: str, userinfo: tuple[str, str] | None) -> None:
         """Let a seed's origin have the seeds' headers; its ``user:password`` is its own."""
-        origin = urls.origin(url)
-        own = self._seeds.setdefault(origin, {})
+        own = self._seeds.setdefault(urls.origin(url), CIMultiDict())
         if userinfo is not None:
             own["Authorization"] = basic(*userinfo)
-        elif self._netrc is not None and (entry := self._netrc.authenticators(urls.host(url))):
-            own.setdefault("Authorization", basic(entry[0], entry[2] or ""))
+        elif self._netrc is not None and "Authorization" not in self._for_seeds:
+            entry = self._netrc.authenticators(urls.host(url))
+            if entry is not None:
+                own.setdefault("Authorization", basic(entry[0], entry[2] or ""))
 
-    def headers(self, origin: str) -> Mapping[str, str] | None:
+    def headers(self, origin: str) -> Headers | None:
         """Return what a request to ``origin`` carries beyond what goes everywhere."""
-        own = self._seeds.get(origin)
-        merged = {} if own is None else {**self._for_seeds, **own}
+        merged: Headers = CIMultiDict()
+        if (own := self._seeds.get(origin)) is not None:
+            merged.update(self._for_seeds)
+            merged.update(own)
         merged.update(self._bound.get(origin, {}))
         return merged or None
 
@@ -78,7 +86,7 @@ class Credentials:
         if not colon or not _NAME.fullmatch(name):
             raise ValueError(f"-H {line!r}: a header is 'Name: value'")
         if origin is not None:
-            self._bound.setdefault(origin, {})[name] = value
+            self._bound.setdefault(origin, CIMultiDict())[name] = value
         elif _EVERYWHERE.fullmatch(name):
             self.everywhere[name] = value
         else:
@@ -88,6 +96,13 @@ class Credentials:
 def basic(user: str, password: str) -> str:
     """Return the value of a basic Authorization header (RFC 7617, UTF-8)."""
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _read_netrc() -> netrc.netrc:
+    try:
+        return netrc.netrc()
+    except (OSError, netrc.NetrcParseError) as error:
+        raise ValueError(f"--netrc: {error}") from None
 
 
 def _clean(value: str) -> str:

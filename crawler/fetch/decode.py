@@ -21,7 +21,12 @@ _InflateError: Any = isal_zlib.error  # not zlib.error
 _ZstdError: Any = zstd.ZstdError
 
 PIECE = 64 * 1024
+MOST_MEMBERS = 1_000
 MOST_STACKED = 5
+
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60)))
 
 
 class Undecodable(Exception):
@@ -102,6 +107,7 @@ class _Gzip:
     def __init__(self) -> None:
         self.whole = False
         self._member: Any = None
+        self._members = 0
         self._head = b""
         self._plain = False
 
@@ -112,14 +118,15 @@ class _Gzip:
                 yield from _pieces(data)
                 return
             if self._member is None:
-                if len(data) < 2 and not self.whole:
-                    self._head = data
+                if data == _GZIP[:1]:
+                    self._head = data  # half of the magic number: wait for more
                     return
-                if data[:2] != b"\x1f\x8b":
+                if not data.startswith(_GZIP):
                     if self.whole:
                         return  # junk after the last member
                     self._plain = self.whole = True
                     continue
+                self._members = _one_more(self._members)
                 self._member = isal_zlib.decompressobj(wbits=31)
                 self.whole = False
             yield from _inflated(self._member, data)
@@ -177,18 +184,25 @@ class _Brotli:
 
 
 class _Zstd:
-    """zstd (RFC 8878), frames one after another."""
+    """zstd (RFC 8878), frames one after another, skippable ones among them."""
 
     def __init__(self) -> None:
         self.whole = False
-        self._frame = zstd.ZstdDecompressor()
+        self._frame: Any = zstd.ZstdDecompressor()
+        self._frames = 0
+        self._head = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        data, self._head = self._head + data, b""
         while True:
             if self._frame.eof:
                 data = self._frame.unused_data + data
-                if data[:4] != b"\x28\xb5\x2f\xfd":
+                if not data or not any(magic.startswith(data[:4]) for magic in _ZSTD):
+                    return  # the end, or junk after it
+                if len(data) < 4:
+                    self._head, self._frame = data, _Ended()
                     return
+                self._frames = _one_more(self._frames)
                 self._frame = zstd.ZstdDecompressor()
             try:
                 piece = self._frame.decompress(data, PIECE)
@@ -200,6 +214,20 @@ class _Zstd:
                 yield piece
             elif self._frame.needs_input and not self._frame.eof:
                 return
+
+
+class _Ended:
+    """A frame that has been read to its end, and what followed it taken."""
+
+    eof = True
+    unused_data = b""
+
+
+def _one_more(count: int) -> int:
+    """Count members; thousands of them in one body have no use but to cost time."""
+    if count >= MOST_MEMBERS:
+        raise Undecodable(f"more than {MOST_MEMBERS} compressed members")
+    return count + 1
 
 
 def _inflated(stream: Any, data: bytes) -> Iterator[bytes]:

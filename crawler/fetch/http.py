@@ -107,6 +107,9 @@ class HttpFetcher:
             max_field_size=65_536,
             max_headers=1_000,
         )
+        # A request is one request: aiohttp would repeat it at once, without the site's delay,
+        # when a connection that was kept alive turns out to be closed.
+        self._session._retry_connection = False
         return self
 
     async def __aexit__(
@@ -138,7 +141,7 @@ class HttpFetcher:
                     headers=route.headers,
                     ssl=route.ssl,
                 )
-                cap = min(most or self._wire.max_size, self._wire.max_size)
+                cap = self._wire.max_size if most is None else most
                 exchange = _Exchange(url, response, cap, deadline, self._large, started)
                 return await exchange.read(whole=whole)
         except TimeoutError as error:
@@ -228,8 +231,7 @@ class _Exchange:
         except decode.TooLong:
             return self._cut()
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not self._deadline.expired() or (task and task.cancelling() > 1):
+            if not self._timed_out():
                 raise
             response.close()
             return "time"
@@ -237,6 +239,11 @@ class _Exchange:
             response.close()
             return "disconnect"
         return None if decoder is None or decoder.whole else "disconnect"
+
+    def _timed_out(self) -> bool:
+        """Whether a cancellation is our deadline's, and nobody else's as well."""
+        task = asyncio.current_task()
+        return self._deadline.expired() and task is not None and task.cancelling() == 1
 
     async def _keep(self, piece: bytes) -> None:
         self._chunks.append(piece)
@@ -277,7 +284,7 @@ class _Exchange:
             response.close()
         except asyncio.CancelledError:
             response.close()
-            if not self._deadline.expired():
+            if not self._timed_out():
                 raise
 
     def _let_go(self) -> None:
@@ -306,7 +313,7 @@ def _headers(response: ClientResponse) -> dict[str, str]:
         if name not in headers:
             headers[name] = value
         elif name in _LISTS:
-            headers[name] += ", " + value
+            headers[name] += ("\n" if name == "x-robots-tag" else ", ") + value
     location = headers.get("location")
     if location is not None and not location.isascii():
         # Bytes that are no UTF-8 arrive as lone surrogates: percent-encode what came.

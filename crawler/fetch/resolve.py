@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -26,7 +27,7 @@ class Resolver(AbstractResolver):
     def __init__(self, overrides: Mapping[tuple[str, int], str], timeout: float) -> None:
         self._overrides = overrides
         self._timeout = timeout
-        self._unknown: dict[str, tuple[float, socket.gaierror]] = {}
+        self._unknown: dict[str, tuple[Any, ...]] = {}  # until when, and the error
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
 
     async def resolve(
@@ -35,9 +36,9 @@ class Resolver(AbstractResolver):
         """Return the addresses of a host. Raises OSError: unknown name, or no answer."""
         loop = asyncio.get_running_loop()
         asked = self._overrides.get((host, port), host)
-        until, error = self._unknown.get(asked, (0.0, None))
-        if error is not None and loop.time() < until:
-            raise error
+        until, *known = self._unknown.get(asked, (0.0,))
+        if loop.time() < until:
+            raise socket.gaierror(*known)
         try:
             async with asyncio.timeout(self._timeout):
                 found = await loop.run_in_executor(
@@ -45,10 +46,12 @@ class Resolver(AbstractResolver):
                 )
         except TimeoutError:
             raise OSError(f"no answer for the name {host} in {self._timeout:g} s") from None
+        except UnicodeError:  # a label that is empty or too long
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
         except socket.gaierror as error:
             if len(self._unknown) >= _MOST_REMEMBERED:
                 self._unknown.clear()
-            self._unknown[asked] = (loop.time() + REMEMBERED, error)
+            self._unknown[asked] = (loop.time() + REMEMBERED, *error.args)
             raise
         return [
             ResolveResult(

@@ -21,6 +21,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16le"),
 )
 _HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s;"']+)""", re.IGNORECASE)
+_LABELS = {"UHC": "euc-kr", "MAC-CYRILLIC": "x-mac-cyrillic"}  # cchardet's own names
 _SPACE = b"\t\n\f\r /"
 _META_CHARSET = re.compile(
     rb"""charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|([^\t\n\f\r ;"']+))"""
@@ -46,7 +47,7 @@ def text(body: bytes, name: str) -> str | bytes:
     What the encoding has no character for becomes U+FFFD.
     """
     if name == "utf-8":
-        return body
+        return body.removeprefix(codecs.BOM_UTF8)
     if name == "replacement":
         return "\ufffd"
     decoded, _ = webencodings.decode(body, webencodings.lookup(name), "replace")
@@ -173,5 +174,5 @@ def _is_utf8(body: bytes) -> bool:
 
 
 def _detect(head: bytes) -> str:
-    guess = cchardet.detect(head).get("encoding")
-    return _lookup(guess or "") or "windows-1252"
+    guess = cchardet.detect(head).get("encoding") or ""
+    return _lookup(_LABELS.get(guess, guess)) or "windows-1252"

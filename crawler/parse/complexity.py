@@ -26,19 +26,20 @@ _UNNESTED = frozenset(
 )
 _TAG = re.compile(rb"</?[a-z][a-z0-9]*")
 _FORMATTING_TAG = re.compile(rb"</?(?:%b)\b" % "|".join(_FORMATTING).encode())
-_LONG_TAG = re.compile(rb"<[a-zA-Z][^>]{%d,}" % (2 * MAX_ATTRIBUTES))
+_START = re.compile(rb"<[a-zA-Z]")
+_BETWEEN = re.compile(rb"[\s/=]+")
 
 
 def too_complex(body: bytes) -> str | None:
     """Return why a body should not be parsed unguarded, or None."""
-    for match in _LONG_TAG.finditer(body):
-        if len(match[0].split()) > MAX_ATTRIBUTES:
+    for tag in body.split(b">"):
+        if len(tag) > 2 * MAX_ATTRIBUTES and _attributes(tag) > MAX_ATTRIBUTES:
             return f"an element with more than {MAX_ATTRIBUTES} attributes"
     opened = body.count(b"<")
     if opened < FORMATTING_TRIGGER:
         return None
     pattern = _FORMATTING_TAG if opened < NESTING_TRIGGER else _TAG
-    tags = pattern.findall(body.lower())
+    tags = pattern.findall(_without_comments(body).lower())
     deepest = _deepest(tags)
     formatting = sum(deepest[name.encode()] for name in _FORMATTING)
     if formatting > MAX_FORMATTING:
@@ -50,6 +51,21 @@ def too_complex(body: bytes) -> str | None:
     if tags.count(b"<option") > MAX_OPTIONS:
         return f"more than {MAX_OPTIONS} options"
     return None
+
+
+def _attributes(tag: bytes) -> int:
+    """Return about how many attributes there are in what comes before a ``>``."""
+    start = _START.search(tag)
+    if start is None:
+        return 0
+    parts = tag[start.start() :].split(b'"')
+    return sum(len(_BETWEEN.findall(part)) + 1 for part in parts[::2])
+
+
+def _without_comments(body: bytes) -> bytes:
+    """Return a body without comments, whose tags the parser does not see."""
+    first, *others = body.split(b"<!--")
+    return first + b"".join(part.partition(b"-->")[2] for part in others)
 
 
 def _deepest(tags: list[bytes]) -> Counter[bytes]:

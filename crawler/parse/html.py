@@ -23,6 +23,7 @@ _REFRESH = re.compile(
 )
 _STRIPPED = "".join(map(chr, range(33)))  # what the URL standard strips: C0 and space
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
+_ROBOT = re.compile(r"\s*[a-z][\w-]*\s*")
 _FOLLOWED = {"next", "prev", "canonical"}
 
 
@@ -51,15 +52,18 @@ def read(source: str | bytes, url: str, agent: str, robots_headers: str = "") ->
     """Read a page fetched from ``url``.
 
     ``agent`` is our product token: directives that name another robot are not for us.
-    ``robots_headers`` is the X-Robots-Tag, several joined with commas.
+    ``robots_headers`` is the X-Robots-Tag, a line for each.
     """
-    tree = LexborHTMLParser(source, encoding=isinstance(source, bytes), scripting=True)
+    tree = LexborHTMLParser(source, scripting=True)
     page = Html(url, robots=directives(robots_headers, agent))
     root = tree.root
     if root is not None and (lang := root.attrs.get("lang")):
         page.lang = lang.strip()[:100] or None
     if tree.head is not None:
         _read_head(page, tree.head.css(_HEAD), url, agent)
+        if page.title is None:  # perhaps a broken head has pushed it into the body
+            page = Html(url, lang=page.lang, robots=directives(robots_headers, agent))
+            _read_head(page, tree.css(_HEAD), url, agent)
     if root is not None:
         _read_body(page, tree)
     return page
@@ -68,18 +72,20 @@ def read(source: str | bytes, url: str, agent: str, robots_headers: str = "") ->
 def directives(header: str, agent: str) -> list[str]:
     """Return the directives of an X-Robots-Tag that are for everyone or for ``agent``.
 
-    ``otherbot: noindex, nofollow`` names a robot for all that follows, up to the next name.
+    ``otherbot: noindex, nofollow`` names a robot for the rest of its line, or up to the
+    next name.
     """
     found: list[str] = []
-    ours = True
-    for part in header.lower().split(","):
-        name, colon, rest = part.partition(":")
-        directive = part.strip()
-        if colon and name.strip() not in _WITH_VALUE:
-            ours = name.strip() == agent
-            directive = rest.strip()
-        if ours and directive:
-            found.append(directive)
+    for line in header.lower().split("\n"):
+        ours = True
+        for part in line.split(","):
+            name, colon, rest = part.partition(":")
+            directive = part.strip()
+            if colon and _ROBOT.fullmatch(name) and name.strip() not in _WITH_VALUE:
+                ours = name.strip() == agent
+                directive = rest.strip()
+            if ours and directive:
+                found.append(directive)
     return found
 
 
@@ -87,7 +93,7 @@ def _read_head(page: Html, nodes: list[LexborNode], url: str, agent: str) -> Non
     links = []
     for node in nodes:
         tag = node.tag
-        if tag == "title" and page.title is None:
+        if tag == "title" and page.title is None and not _in_picture(node):
             page.title = " ".join(node.text()[:MAX_TITLE].split()) or None
         elif tag == "base" and not page.based:
             base = urls.resolve(url, node.attrs.get("href") or "") if "href" in node.attrs else None
@@ -99,6 +105,10 @@ def _read_head(page: Html, nodes: list[LexborNode], url: str, agent: str) -> Non
             links.append(node)
     for node in links:
         _read_link(page, node)
+
+
+def _in_picture(title: LexborNode) -> bool:
+    return title.parent is not None and title.parent.tag == "svg"
 
 
 def _read_meta(page: Html, node: LexborNode, agent: str) -> None:

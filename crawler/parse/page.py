@@ -57,8 +57,10 @@ class Reader:
         """Return a page's record and links, or why it cannot be parsed."""
         fetched = page.fetched
         kind = fetched.headers.get("content-type", "")
+        robots_tag = fetched.headers.get("x-robots-tag", "")
         if not fetched.body or not _is_html(kind, fetched.body):
-            return Parsed(self._record(page, html.Html(page.target.url), None, 0))
+            robots = html.directives(robots_tag, self._reading.agent)
+            return Parsed(self._record(page, html.Html(page.target.url, robots=robots), None, 0))
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         name = charset.sniff(fetched.body, kind)
@@ -66,7 +68,7 @@ class Reader:
             charset.text(fetched.body, name),
             page.target.url,
             self._reading.agent,
-            fetched.headers.get("x-robots-tag", ""),
+            robots_tag,
         )
         follow = self.references.look_up(said.base, said.follow)
         nofollow = self.references.look_up(said.base, said.nofollow)

@@ -45,8 +45,11 @@ class References:
             known = folder.get(reference)
             if known is None:
                 known = self._resolve(base, reference)
-                # A query alone replaces the page's own: not the same for the whole folder.
-                if reference[:1] not in ("", "?") and ":?" not in reference:
+                # A query alone, or a bare scheme, means another URL on another page.
+                same = reference[:1] not in ("", "?") and (
+                    ":" not in reference or "//" in reference
+                )
+                if same or known is _INVALID:
                     folder[reference] = known
             found.append(known)
         return found

@@ -65,6 +65,7 @@ class Canon:
         """Return the link for a canonical URL."""
         if self._drop:
             url = without_params(url, self._drop)
+        url = url.removesuffix("?")  # what is asked for is the same
         return Link(url, site(url), fingerprint(url))
 
 

@@ -10,7 +10,6 @@ from crawler.parse.page import Reader, Reading
 from crawler.policy.pace import Manners
 from crawler.policy.robots import Rules
 from crawler.policy.scope import Scope
-from crawler.policy.urls import Canon
 from tests import virtual
 from tests.engine.make import MemoryWeb, Rig, answer, rig
 from tests.web.server import html
@@ -66,7 +65,7 @@ async def crawl() -> tuple[Rig, Reader]:
                manners=Manners(limit=32))  # fmt: skip
     scope = Scope("host")
     scope.widen("http://a.test/")
-    reader = Reader(Reading("crawlway"), scope, Canon())
+    reader = Reader(Reading("crawlway"), scope)
     made.crawl._crew.parser = reader
     await made.run("http://a.test/0")
     return made, reader
