@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from crawler import __version__
 from crawler.engine.crawl import Crawl, Limits, Result
@@ -31,6 +31,7 @@ from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
 from crawler.report import summary as report_summary
 from crawler.report.progress import Progress
+from crawler.report.stderr import Stderr
 from crawler.seeds import Seeds
 from crawler.settings import Settings, address_override
 from crawler.sink.jsonl import JsonlSink
@@ -42,16 +43,20 @@ USER_AGENT = f"{PRODUCT}/{__version__} (+https://pypi.org/project/crawlway/)"
 LEAST_DESCRIPTORS = 32
 MOST_CHILDREN = 4
 
+LAST_WORDS = 0.2
+"""Seconds that the summary may take after an end by force."""
+
 log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> Exit:
     """Crawl, talk on stderr, and return the exit code."""
-    on_terminal = sys.stderr is not None and sys.stderr.isatty()
+    on_terminal = _is_terminal(sys.stderr)
     wanted = settings.progress == "bar" or (
-        settings.progress == "auto" and on_terminal and not sys.stdout.isatty()
+        settings.progress == "auto" and on_terminal and not _is_terminal(sys.stdout)
     )
-    progress = Progress(shown=wanted and not settings.quiet)
+    stderr = Stderr()
+    progress = Progress(stderr, shown=wanted and not settings.quiet)
     report_log.set_up(_level(settings), settings.log_format, progress)
     try:
         with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
@@ -64,6 +69,7 @@ def run(settings: Settings) -> Exit:
         return Exit.OS_ERROR
     finally:
         progress.clear()
+        stderr.flush()
 
 
 async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
@@ -151,20 +157,27 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
         with _signals(crawl, sink, progress):
             result = await crawl.run(targets(), progress.update)
         summary = _summary(result)
-        with contextlib.suppress(TimeoutError, CrawlError):
-            async with asyncio.timeout(1.0):
-                if result.error is None:
-                    await sink.write([Line("summary", encode(summary))])
-                await output.close()
-    progress.clear()
+        error = result.error or await _close(sink, summary, forced=result.forced)
     if talk or settings.verbose:
-        report_summary.show(summary)
-    return _end(result)
+        progress.around("\n".join(report_summary.lines(summary)), last=True)
+    return _end(result, error)
 
 
-def _end(result: Result) -> Exit:
+async def _close(sink: JsonlSink, summary: SummaryRecord, *, forced: bool) -> CrawlError | None:
+    """Write the summary and close; after an end by force, only if that takes no time."""
+    try:
+        async with asyncio.timeout(LAST_WORDS if forced else None):
+            await sink.write([Line("summary", encode(summary))])
+            await sink.close()
+    except TimeoutError:
+        pass
+    except CrawlError as error:
+        return error
+    return None
+
+
+def _end(result: Result, error: BaseException | None) -> Exit:
     """Return the exit code, by precedence, and say what is not obvious."""
-    error = result.error
     if error is not None and not isinstance(error, CrawlError):
         if isinstance(error, MemoryError):
             raise error
@@ -189,18 +202,18 @@ _STOPPED = {
 
 
 def _judge_seeds(result: Result) -> Exit:
-    """Return 0 if a seed became a page, or why none did."""
+    """Return 0 if a seed became a page, or may still become one; else why none did."""
     ends = result.stats.seeds
     failed = ends.unresolved + ends.untrusted + ends.denied + ends.others
-    if ends.pages or not failed:
+    if ends.pages or result.open_seeds or not (failed or ends.redirected):
         return Exit.OK
-    log.error("no seed became a page: %s", ends.first)
+    log.error("no seed became a page: %s", ends.first or "redirects lead nowhere")
     for count, code in (
         (ends.unresolved, Exit.NO_HOST),
         (ends.untrusted, Exit.PROTOCOL),
         (ends.denied, Exit.DENIED),
     ):
-        if count == failed:
+        if count == failed and failed:
             return code
     return Exit.UNAVAILABLE
 
@@ -234,17 +247,26 @@ def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None
     loop = asyncio.get_running_loop()
     reopening: set[asyncio.Task[None]] = set()
 
+    # After the terminal has gone nothing is a terminal any more: ask now.
+    on_terminal = _is_terminal(sys.stdin) or _is_terminal(sys.stderr)
+
+    async def reopen() -> None:
+        try:
+            await sink.reopen()
+        except CrawlError as error:
+            log.error("%s; still writing to the old file", error)
+
     def hang_up() -> None:
-        if any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
-            crawl.stop.insist("terminated")
+        if on_terminal:
+            crawl.stop.signal("terminated")
             return
-        task = loop.create_task(sink.reopen())
+        task = loop.create_task(reopen())
         reopening.add(task)
         task.add_done_callback(reopening.discard)
 
     handlers: dict[signal.Signals, Callable[[], Any]] = {
-        signal.SIGINT: lambda: crawl.stop.insist("interrupted"),
-        signal.SIGTERM: lambda: crawl.stop.insist("terminated"),
+        signal.SIGINT: lambda: crawl.stop.signal("interrupted"),
+        signal.SIGTERM: lambda: crawl.stop.signal("terminated"),
         signal.SIGHUP: hang_up,
         signal.SIGUSR1: progress.say,
     }
@@ -255,6 +277,10 @@ def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None
     finally:
         for number in handlers:
             loop.remove_signal_handler(number)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 def _credentials(settings: Settings) -> Credentials:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 GRACE = 10.0
 """Seconds that what is in flight has to finish after the first request to stop."""
 
-LAST_WORDS = 1.0
+LAST_WORDS = 0.7
 """Seconds that settle has to finish after everything else was ended by force."""
 
 
@@ -52,13 +52,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a crawl ended. ``error`` is what stopped it, if it did not end by itself."""
+    """How a crawl ended.
+
+    ``error`` is what stopped it, if it did not end by itself; ``forced`` says that it did
+    not drain, ``open_seeds`` how many seeds have not ended.
+    """
 
     reason: str
     tally: Tally
     stats: Statistics
     elapsed: float
     error: BaseException | None = None
+    forced: bool = False
+    open_seeds: int = 0
 
 
 class Crawl:
@@ -131,7 +137,15 @@ class Crawl:
         await frontier.give_back(self.shared.bench.clear())
         tally = await frontier.tally()
         reason = self.stop.reason or "drained"
-        return Result(reason, tally, self.shared.stats, self._now() - started, error)
+        return Result(
+            reason,
+            tally,
+            self.shared.stats,
+            self._now() - started,
+            error,
+            self.stop.forced.is_set(),
+            self.shared.open_seeds,
+        )
 
     async def _seed(self, seeds: AsyncIterator[Sequence[Target]]) -> None:
         """Feed the frontier; pause while ``SEEDS_AHEAD`` seeds have not ended."""
@@ -180,6 +194,7 @@ class Crawl:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.grace):
                 await self.stop.forced.wait()
+        self.stop.forced.set()
         for stage in stages:
             stage.cancel()
         await asyncio.wait(stages)

@@ -74,3 +74,5 @@ class Settle:
                     stats.seeds.skipped(target.url, done.why)
             elif done.settled.verdict is Verdict.FETCHED:
                 stats.seeds.pages += seed
+            elif done.settled.verdict is Verdict.REDIRECTED:
+                stats.seeds.redirected += seed

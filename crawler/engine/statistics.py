@@ -17,6 +17,7 @@ class SeedEnds:
     unresolved: int = 0
     untrusted: int = 0
     denied: int = 0
+    redirected: int = 0
     others: int = 0
     first: str = ""
 

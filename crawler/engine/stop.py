@@ -6,21 +6,25 @@ import asyncio
 class Stop:
     """``asked`` ends dispatch and lets what is in flight finish; ``forced`` ends all.
 
-    ``reason`` is the summary's ``end_reason``, the first one given.
+    ``reason`` is the summary's ``end_reason``.
     """
 
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.forced = asyncio.Event()
         self.reason: str | None = None
+        self._signalled = False
 
     def ask(self, reason: str) -> None:
-        """Drain, for ``reason``."""
+        """Drain; of several reasons the first one counts."""
         self.reason = self.reason or reason
         self.asked.set()
 
-    def insist(self, reason: str) -> None:
-        """Drain when asked for the first time, end at once when asked again."""
-        if self.asked.is_set():
+    def signal(self, reason: str) -> None:
+        """Drain at the first signal, whatever else has already asked for it; end at the second."""
+        if self._signalled:
             self.forced.set()
-        self.ask(reason)
+        else:
+            self._signalled = True
+            self.reason = reason
+        self.asked.set()

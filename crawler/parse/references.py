@@ -46,10 +46,8 @@ class References:
             if known is None:
                 known = self._resolve(base, reference)
                 # A query alone, or a bare scheme, means another URL on another page.
-                same = reference[:1] not in ("", "?") and (
-                    ":" not in reference or "//" in reference
-                )
-                if same or known is _INVALID:
+                bare = reference[:1] in ("", "?") or (":" in reference and "//" not in reference)
+                if not bare or known is _INVALID:
                     folder[reference] = known
             found.append(known)
         return found

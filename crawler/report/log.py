@@ -1,7 +1,6 @@
 """The log: one line a message on stderr, as text or as JSON."""
 
 import logging
-import sys
 from typing import Literal
 
 import msgspec
@@ -47,7 +46,7 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""
-        self._progress.around(lambda: print(self.format(record), file=sys.stderr, flush=True))
+        self._progress.around(self.format(record))
 
 
 def set_up(level: int, style: Literal["text", "json"], progress: Progress) -> None:

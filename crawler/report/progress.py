@@ -1,10 +1,9 @@
 """The live line at the bottom of a terminal."""
 
-import sys
 from collections import deque
-from collections.abc import Callable
 
 from crawler.model import Status
+from crawler.report.stderr import Stderr
 
 _WINDOW = 10  # beats over which the rate is taken
 
@@ -12,7 +11,8 @@ _WINDOW = 10  # beats over which the rate is taken
 class Progress:
     """Draws a crawl's status on stderr, if ``shown``; knows the latest in any case."""
 
-    def __init__(self, *, shown: bool) -> None:
+    def __init__(self, stderr: Stderr, *, shown: bool) -> None:
+        self._stderr = stderr
         self._shown = shown
         self._drawn = False
         self._latest: Status | None = None
@@ -37,27 +37,25 @@ class Progress:
             f"{status.in_flight} in flight · {status.errors:,} errors · {minutes}:{seconds:02d}"
         )
 
-    def around(self, say: Callable[[], None]) -> None:
-        """Let something else be written, with the line out of its way."""
+    def around(self, text: str, *, last: bool = False) -> None:
+        """Write lines with the live line out of their way; ``last``: it does not come back."""
         self.clear()
-        say()
-        if self._shown and self._latest is not None:
+        self._stderr.write(text + "\n")
+        if self._shown and self._latest is not None and not last:
             self._draw()
 
     def say(self) -> None:
         """Write the status as a line of its own."""
-        self.around(lambda: print(self.line(), file=sys.stderr, flush=True))
+        self.around(self.line())
 
     def clear(self) -> None:
         """Take the line off the terminal."""
         if self._drawn:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            self._stderr.write("\r\x1b[K")
             self._drawn = False
 
     def _draw(self) -> None:
-        sys.stderr.write(f"\r\x1b[K{self.line()}")
-        sys.stderr.flush()
+        self._stderr.write(f"\r\x1b[K{self.line()}")
         self._drawn = True
 
     def _rate(self) -> float:

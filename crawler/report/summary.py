@@ -1,6 +1,5 @@
 """The closing summary for people."""
 
-import sys
 from collections.abc import Mapping
 
 from crawler.record import SummaryRecord
@@ -14,11 +13,6 @@ _ENDS = {
     "terminated": "terminated",
     "failed": "stopped by an error",
 }
-
-
-def show(summary: SummaryRecord) -> None:
-    """Write the summary to stderr."""
-    print(*lines(summary), sep="\n", file=sys.stderr, flush=True)
 
 
 def lines(summary: SummaryRecord) -> list[str]:

@@ -35,3 +35,8 @@ class JsonlSink:
         """Open the output's path anew, between two batches."""
         async with self._turn:
             await self._output.reopen()
+
+    async def close(self) -> None:
+        """Close the output, after what is being written."""
+        async with self._turn:
+            await self._output.close()

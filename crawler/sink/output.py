@@ -5,6 +5,7 @@ the user says how. Writing happens in a thread of its own, so that neither a slo
 a stalled reader holds up the event loop, and so that dead names cannot hold up writing.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -66,7 +67,7 @@ class Output:
 
     async def reopen(self) -> None:
         """Open the path anew, for what rotates logs; a pipe stays as it is."""
-        if not self.seekable:
+        if not self.seekable or self._is_current():
             return
         fresh = await Output.open(self.name, "append")
         old, self._file = self._file, fresh._file
@@ -75,10 +76,19 @@ class Output:
         await old.close()
         threads.shutdown(wait=False)
 
+    def _is_current(self) -> bool:
+        """Whether the path still leads to the file that is open."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(os.stat(self.name), os.fstat(self._descriptor))
+        return False
+
     async def close(self) -> None:
         """Close; a write that a reader holds up is not waited for."""
         if self.name != "-":
-            await self._file.close()
+            try:
+                await self._file.close()
+            except OSError as error:
+                raise WriteFailed(f"closing {self.name} failed: {error.strerror}") from None
         self._threads.shutdown(wait=False)
 
 

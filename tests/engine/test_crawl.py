@@ -277,7 +277,7 @@ def test_a_stop_drains_what_is_in_flight_and_leaves_the_rest(moment: float) -> N
 
     async def main() -> tuple[Rig, Result]:
         made = rig(MemoryWeb(lambda url: page(url, links[url]), lambda url: 0.1))
-        asyncio.get_running_loop().call_later(moment, made.crawl.stop.insist, "interrupted")
+        asyncio.get_running_loop().call_later(moment, made.crawl.stop.signal, "interrupted")
         return made, await made.run(next(iter(links)))
 
     made, result = virtual.run(main())
@@ -294,7 +294,7 @@ def test_a_stop_waits_ten_seconds_for_a_slow_server_and_a_second_one_does_not() 
     async def main(*moments: float) -> Result:
         made = rig(MemoryWeb(page, lambda url: 3_600.0), sink=ListSink())
         for moment in moments:
-            asyncio.get_running_loop().call_later(moment, made.crawl.stop.insist, "interrupted")
+            asyncio.get_running_loop().call_later(moment, made.crawl.stop.signal, "interrupted")
         return await made.run("http://a.test/")
 
     once = virtual.run(main(5.0))
@@ -309,7 +309,7 @@ def test_the_second_signal_ends_within_a_second_against_a_stalled_reader() -> No
     async def main() -> Result:
         made = rig(MemoryWeb(page), sink=ListSink(pause=3_600.0))
         for moment in (5.0, 6.0):
-            asyncio.get_running_loop().call_later(moment, made.crawl.stop.insist, "interrupted")
+            asyncio.get_running_loop().call_later(moment, made.crawl.stop.signal, "interrupted")
         return await made.run("http://a.test/")
 
     assert virtual.run(main()).elapsed <= 7.1

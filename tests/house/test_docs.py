@@ -97,4 +97,4 @@ def test_no_path_of_a_machine_and_no_registry_is_committed() -> None:
     for name in tracked:
         text = (ROOT / name).read_text("utf-8", "replace") if (ROOT / name).is_file() else ""
         assert "-index-" + "url" not in text, name
-        assert "/home/" not in text, name
+        assert "/ho" + "me/" not in text, name
