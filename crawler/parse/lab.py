@@ -45,6 +45,12 @@ MEMORY = 700 * 1024 * 1024
 LOOK = 0.25
 """Seconds between two looks at the children."""
 
+SLOW = 1.0
+"""Seconds over one page after which a child's other pages go elsewhere."""
+
+HELPERS = 4
+"""Children beyond their number while all the others are slow."""
+
 FRUITLESS = 5
 """Children in a row that die before they have read a page: then none ever will."""
 
@@ -61,12 +67,16 @@ class ParseBug(Exception):
 
 @dataclass(slots=True, eq=False)
 class _Job:
-    """A page and who waits for it. ``suspect``: a child died over it, so it goes alone."""
+    """A page and who waits for it.
+
+    ``suspect``: a child died over it, so it goes alone. ``owner`` is the child that is
+    answerable for it, None while it is pending.
+    """
 
     page: Page
     future: asyncio.Future[Parsed | Failed]
     suspect: bool = False
-    number: int = 0
+    owner: "_Child | None" = None
 
     @property
     def alone(self) -> bool:
@@ -94,9 +104,11 @@ class Lab:
         self._memory = memory
         self._children: list[_Child] = []
         self._pending: deque[_Job] = deque()
+        self._alone: deque[_Job] = deque()
         self._numbers = 0
         self._fruitless = 0
         self._closing = False
+        self._mourning: set[asyncio.Task[None]] = set()
         self.deaths = 0
 
     async def __aenter__(self) -> Self:
@@ -113,6 +125,7 @@ class Lab:
     ) -> None:
         self._closing = True
         self._watching.cancel()
+        await asyncio.gather(self._watching, *self._mourning, return_exceptions=True)
         for child in self._children:
             child.end()
         self._children.clear()
@@ -126,7 +139,7 @@ class Lab:
     async def parse(self, page: Page) -> Parsed | Failed:
         """Have a page read; see the port. Raises ParseBug for a bug of ours."""
         future = asyncio.get_running_loop().create_future()
-        self._pending.append(_Job(page, future))
+        self._wait(_Job(page, future))
         self._feed()
         return cast("Parsed | Failed", await future)
 
@@ -134,74 +147,95 @@ class Lab:
         """Hand pending pages to the children that have least to do."""
         for load in range(AHEAD):
             for child in self._children:
-                if not self._pending:
-                    return
-                if child.batches == load and child.ready:
+                if child.batches == load and not (child.slow or child.solo):
                     self._send(child)
 
     def _send(self, child: "_Child") -> None:
-        """Give a child its next batch, if the pages that are next may go to it."""
-        if self._pending[0].alone and child.batches:
-            return
-        jobs = [self._pending.popleft()]
-        while (
-            self._pending and not jobs[0].alone and not self._pending[0].alone and len(jobs) < BATCH
-        ):
-            jobs.append(self._pending.popleft())
+        """Give a child its next batch, or a page that goes alone if it has nothing else.
+
+        Such pages go one at a time, for they may take long; the others do not wait for them.
+        """
+        if self._alone and not child.jobs and not any(each.solo for each in self._children):
+            jobs = [self._alone.popleft()]
+        else:
+            jobs = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
         jobs = [job for job in jobs if not job.future.done()]
         if jobs:
-            for job in jobs:
-                self._numbers += 1
-                job.number = self._numbers
-            child.send(jobs, self._scope)
+            child.send(jobs, self._numbers + 1, self._scope)
+            self._numbers += len(jobs)
 
-    def _settle(self, child: "_Child", report: Report) -> None:
+    def _wait(self, job: _Job) -> None:
+        """Make a page pending."""
+        job.owner = None
+        (self._alone if job.alone else self._pending).append(job)
+
+    def settle(self, child: "_Child", report: Report) -> None:
         """Take results in, in the order in which the pages were sent."""
         self._fruitless = 0
         for result in report.results:
-            job = child.jobs.popleft()
-            if child.ends and job.number >= child.ends[0]:
-                child.ends.popleft()
+            job = child.done()
             if not job.future.done():
                 _resolve(job.future, result)
+        helping = len(self._children) > self._count
+        if helping and not child.jobs and not any(each.slow for each in self._children):
+            self._children.remove(child)  # all are quick again: no need for more than that
+            child.end()
         self._feed()
+
+    def mourn(self, child: "_Child") -> None:
+        """A child has gone: see to what it leaves."""
+        task = asyncio.get_running_loop().create_task(self._lost(child), name="lab: a child died")
+        self._mourning.add(task)
+        task.add_done_callback(self._mourning.discard)
 
     async def _lost(self, child: "_Child") -> None:
         """A child has died: find the culprit, hand the rest on, start another child."""
-        if self._closing:
+        if self._closing or child not in self._children:
             return
         self.deaths += 1
         self._children.remove(child)
+        culprit = child.in_hand
         how = child.end()
-        in_hand = child.in_hand
-        if in_hand == 0 and not child.jobs:
+        if culprit is None and not child.jobs:
             self._fruitless += 1
-        culprit = next((job for job in child.jobs if job.number == in_hand), None)
-        for job in reversed(child.jobs):
-            if job is not culprit:
-                self._pending.appendleft(job)
+        self._take_back(child, culprit)
         if culprit is not None and culprit.suspect:
-            self._give_up(culprit, how)
+            if not culprit.future.done():
+                status = culprit.page.fetched.status
+                failed = Failed(Fault.PARSER_CRASH, how, status, lasting=True)
+                culprit.future.set_result(failed)
         elif culprit is not None:
             culprit.suspect = True
-            self._pending.append(culprit)
-        await self._spawn()
+            self._wait(culprit)
+        if len(self._children) < self._count:
+            await self._spawn()
+        self._feed()
 
-    def _give_up(self, job: _Job, how: str) -> None:
-        if not job.future.done():
-            status = job.page.fetched.status
-            job.future.set_result(Failed(Fault.PARSER_CRASH, how, status, lasting=True))
+    def _take_back(self, child: "_Child", but: _Job | None) -> None:
+        """Make a child's pages pending again, save one."""
+        for _, job in child.jobs:
+            if job.owner is child and job is not but and not job.future.done():
+                self._wait(job)
 
     async def _spawn(self) -> None:
         """Start a child, or give up on everything if none ever lives."""
         if self._fruitless >= FRUITLESS:
-            for job in self._pending:
-                job.future.set_exception(ParseBug("parsing children do not start"))
+            for job in (*self._pending, *self._alone):
+                if not job.future.done():
+                    job.future.set_exception(ParseBug("parsing children do not start"))
             self._pending.clear()
+            self._alone.clear()
             return
         child = await _Child.spawn(self, self._reading, self._scope, self._deadline, self._memory)
-        self._children.append(child)
-        self._feed()
+        self._children.append(child)  # ended by __aexit__, which waits for this
+
+    async def _help_out(self) -> None:
+        """Start a child beyond their number if pages wait while every child is slow."""
+        waiting = self._pending or self._alone
+        if waiting and all(child.slow for child in self._children):
+            if len(self._children) < self._count + HELPERS:
+                await self._spawn()
+            self._feed()
 
     async def _watch(self) -> None:
         """End children that are over their deadline, or that someone has stopped."""
@@ -215,6 +249,10 @@ class Lab:
             last = now()
             for child in list(self._children):
                 child.look(last, self._deadline)
+                if not child.slow and child.jobs and last - child.since > SLOW:
+                    child.slow = True  # the other pages it has do not wait for that one
+                    self._take_back(child, child.in_hand)
+            await self._help_out()
 
 
 class _Child(asyncio.Protocol):
@@ -230,10 +268,10 @@ class _Child(asyncio.Protocol):
         self._widened = 0
         self._seen = 0
         self._why = ""
-        self.jobs: deque[_Job] = deque()
-        self.ends: deque[int] = deque()
+        self.jobs: deque[tuple[int, _Job]] = deque()
+        self._ends: deque[int] = deque()
         self.since = 0.0
-        self.ready = True
+        self.slow = False
 
     @classmethod
     async def spawn(
@@ -254,6 +292,7 @@ class _Child(asyncio.Protocol):
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=passed,
+                start_new_session=True,  # Ctrl-C is for us to deal with
             )  # fmt: skip
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             ours.setsockopt(socket.SOL_SOCKET, option, 1024 * 1024)
@@ -269,28 +308,44 @@ class _Child(asyncio.Protocol):
     @property
     def batches(self) -> int:
         """How many batches it has not done with."""
-        return len(self.ends)
+        return len(self._ends)
 
     @property
-    def in_hand(self) -> int:
-        """The number of the page it is reading, or was when it died; 0: none."""
-        return int(frames.SLOT.unpack_from(self._slot, 0)[0])
+    def solo(self) -> bool:
+        """Whether it is reading a page that goes alone, and is not known to be slow."""
+        return not self.slow and len(self.jobs) == 1 and self.jobs[0][1].alone
 
-    def send(self, jobs: list[_Job], scope: Scope) -> None:
+    @property
+    def in_hand(self) -> _Job | None:
+        """The page it is reading, or was when it died."""
+        slot = self._slot_value()
+        return next((job for number, job in self.jobs if number == slot), None)
+
+    def send(self, jobs: list[_Job], first: int, scope: Scope) -> None:
         """Give it a batch, and what has come into the scope since the last one."""
         if not self.jobs:
             self.since = asyncio.get_running_loop().time()
-        self.jobs.extend(jobs)
-        self.ends.append(jobs[-1].number)
+        for number, job in enumerate(jobs, first):
+            job.owner = self
+            self.jobs.append((number, job))
+        self._ends.append(first + len(jobs) - 1)
         widened = scope.widened[self._widened :]
         self._widened = scope.version
-        batch = Batch(jobs[0].number, widened, [job.page for job in jobs])
+        batch = Batch(first, widened, [job.page for job in jobs])
         self._transport.write(frames.frame(batch))
+
+    def done(self) -> _Job:
+        """The first page it had has been read."""
+        number, job = self.jobs.popleft()
+        if number == self._ends[0]:
+            self._ends.popleft()
+        self.slow = False
+        return job
 
     def look(self, now: float, deadline: float) -> None:
         """Kill it if it has been over one page for too long, or has been stopped."""
-        if self.in_hand != self._seen or not self.jobs:
-            self._seen = self.in_hand
+        if self._slot_value() != self._seen or not self.jobs:
+            self._seen = self._slot_value()
             self.since = now
         if now - self.since > deadline:
             self._kill(f"reading the page took more than {deadline:g} s")
@@ -306,16 +361,14 @@ class _Child(asyncio.Protocol):
             end = body + frames.length(self._buffer[start:body])
             if len(self._buffer) < end:
                 break
-            self._lab._settle(self, frames.report(memoryview(self._buffer)[body:end]))
+            self._lab.settle(self, frames.report(memoryview(self._buffer)[body:end]))
             start = end
         if start:
             del self._buffer[:start]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The child has gone."""
-        self.ready = False
-        loop = asyncio.get_running_loop()
-        self._mourning = loop.create_task(self._lab._lost(self), name="lab: a child died")
+        self._lab.mourn(self)
 
     def end(self) -> str:
         """Make sure that it has gone, and return how it went."""
@@ -323,12 +376,16 @@ class _Child(asyncio.Protocol):
         if self.process.poll() is None:
             self.process.kill()
         code = self.process.wait()
+        self._slot.close()
         if self._why:
             return self._why
         if code < 0:
             with contextlib.suppress(ValueError):
                 return f"the parser died of {signal.Signals(-code).name}"
         return f"the parser ended with code {code}"
+
+    def _slot_value(self) -> int:
+        return int(frames.SLOT.unpack_from(self._slot, 0)[0])
 
     def _kill(self, why: str) -> None:
         self._why = why
