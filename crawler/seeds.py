@@ -79,6 +79,9 @@ class Seeds:
     def _read(self, line: bytes, number: int) -> Seed | None:
         """Return the seed on a line, or None if there is none."""
         text = line.strip()
+        if len(text) > LONGEST_LINE:
+            log.warning("%s, line %d: longer than %d bytes", self._name, number, LONGEST_LINE)
+            return None
         if not text or text.startswith(b"#"):
             return None
         meta = None
@@ -89,6 +92,9 @@ class Seeds:
                 seed = urls.seed(entry.url)
             else:
                 seed = urls.seed(text.decode("utf-8", "replace"))
+        except RecursionError:
+            log.warning("%s, line %d: nested too deeply", self._name, number)
+            return None
         except (ValueError, msgspec.MsgspecError) as error:
             log.warning("%s, line %d: %s", self._name, number, error)
             return None
@@ -122,7 +128,8 @@ async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
                 break
             *lines, rest = (rest + chunk).split(b"\n")
             yield lines
-            rest = rest[:LONGEST_LINE]
+            if len(rest) > LONGEST_LINE:
+                rest = b"\0" * (LONGEST_LINE + 1)  # whatever else it holds, it is too long
         if rest:
             yield [rest]
     finally:

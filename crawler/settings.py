@@ -4,8 +4,10 @@ The names are those of the command's flags, which say what each means. Times are
 sizes bytes, rates requests a second; None stands for "no limit".
 """
 
+import math
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Literal
 
 ScopeKind = Literal["page", "dir", "host", "domain", "any"]
@@ -27,12 +29,12 @@ def duration(text: str) -> float:
 
 def size(text: str) -> int:
     """Return bytes from ``64k``, ``10M``, ``1G``, ``512KiB`` or a bare number."""
-    return int(_measure(text, _BYTES, "a size is like 64k, 10M or 1GiB"))
+    return round(_measure(text, _BYTES, "a size is like 64k, 10M or 1GiB"))
 
 
 def number(text: str) -> int:
     """Return a count from ``500``, ``20k`` or ``2M``."""
-    return int(_measure(text, _COUNTS, "a number is like 500, 20k or 2M"))
+    return round(_measure(text, _COUNTS, "a number is like 500, 20k or 2M"))
 
 
 def rate(text: str) -> float:
@@ -49,16 +51,21 @@ def address_override(text: str) -> tuple[str, int, str]:
     """Return (host, port, address) from ``HOST:PORT:ADDR``; an IPv6 ADDR may have brackets."""
     host, _, rest = text.partition(":")
     port, _, address = rest.partition(":")
-    if not (host and port.isdigit() and 0 < int(port) < 65_536 and address):
-        raise ValueError("an override is like example.com:443:192.0.2.1")
-    return host.lower(), int(port), address.strip("[]")
+    address = address.strip("[]")
+    try:
+        ip_address(address)
+        if host and port.isdecimal() and 0 < int(port) < 65_536:
+            return host.lower(), int(port), address
+    except ValueError:
+        pass
+    raise ValueError(f"--resolve {text!r}: an override is like example.com:443:192.0.2.1")
 
 
 def parsers(text: str) -> int | None:
     """Return a number of parsing children, None for ``auto``."""
     if text.strip().lower() == "auto":
         return None
-    if not text.strip().isdigit():
+    if not text.strip().isdecimal():
         raise ValueError("parsers are auto, 0 or a number")
     return int(text)
 
@@ -109,12 +116,25 @@ class Settings:
     debug: bool = False
 
     def __post_init__(self) -> None:
+        self._check_patterns()
+        self._check_numbers()
+        if unknown := set(self.emit) - set(RECORD_TYPES):
+            known = ", ".join(RECORD_TYPES)
+            raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
+        if self.append and self.overwrite:
+            raise ValueError("--append and --overwrite exclude each other")
+        for override in self.resolve:
+            address_override(override)
+
+    def _check_patterns(self) -> None:
         for flag, patterns in (("--include", self.include), ("--exclude", self.exclude)):
             for pattern in patterns:
                 try:
                     re.compile(pattern)
-                except re.error as error:
+                except (re.error, OverflowError, RecursionError) as error:
                     raise ValueError(f"{flag} {pattern!r}: {error}") from None
+
+    def _check_numbers(self) -> None:
         for flag, least, value in (
             ("--depth", 0, self.depth),
             ("--max-pages", 1, self.max_pages),
@@ -135,13 +155,9 @@ class Settings:
         ):
             if time is not None and time <= 0:
                 raise ValueError(f"{flag} is more than 0")
-        if unknown := set(self.emit) - set(RECORD_TYPES):
-            known = ", ".join(RECORD_TYPES)
-            raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
-        if self.append and self.overwrite:
-            raise ValueError("--append and --overwrite exclude each other")
-        for override in self.resolve:
-            address_override(override)
+        for flag, time in (("--delay", self.delay), ("--max-wait", self.max_wait)):
+            if time < 0:
+                raise ValueError(f"{flag} is not negative")
 
 
 def _measure(text: str, units: dict[str, float] | dict[str, int], wrong: str) -> float:
@@ -149,4 +165,7 @@ def _measure(text: str, units: dict[str, float] | dict[str, int], wrong: str) ->
     unit = units.get(match[2].lower()) if match else None
     if match is None or unit is None:
         raise ValueError(wrong)
-    return float(match[1]) * unit
+    value = float(match[1]) * unit
+    if not math.isfinite(value):
+        raise ValueError(wrong)
+    return value

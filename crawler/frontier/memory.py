@@ -12,19 +12,24 @@ from itertools import count
 
 from crawler.model import Added, Holding, Lease, Mark, Settled, Tally, Target, Verdict
 
+MOST_PACES = 100_000
+"""Sites without URLs whose pace is remembered."""
+
 
 class _Site:
     """One site's URLs: in line by level, delayed, and out on loan.
 
     ``pending`` counts by level what has not ended, ``attempts`` the failures so far of
-    URLs that had any. ``listed`` is when its entry among the free sites is due.
+    URLs that had any. ``listed`` is when its entry among the free sites is due;
+    ``leaving`` says that it is held only until what is out has been settled.
     """
 
     __slots__ = (
-        "attempts", "delay", "delayed", "due", "held", "lines", "listed", "out", "pending", "token"
+        "attempts", "delay", "delayed", "due", "held", "leaving", "lines", "listed", "out",
+        "pending",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float, due: float) -> None:
         self.lines: dict[int, deque[Target]] = {}
         self.delayed: list[tuple[float, int, Target]] = []
         self.out: dict[int, Lease] = {}
@@ -32,9 +37,9 @@ class _Site:
         self.attempts: dict[int, int] = {}
         self.held = False
         self.listed: float | None = None
-        self.token = 0
-        self.due = 0.0
-        self.delay = 0.0
+        self.leaving = False
+        self.due = due
+        self.delay = delay
 
 
 class MemoryFrontier:
@@ -62,7 +67,9 @@ class MemoryFrontier:
         self._sites: dict[str, _Site] = {}
         self._hungry: dict[str, None] = {}  # held sites that could be lent more of
         self._free: list[tuple[float, int, str]] = []  # sites no one holds, by when they are due
+        self._waiting = 0
         self._held = 0
+        self._paces: dict[str, tuple[float, float]] = {}  # of sites without URLs: delay, due
         self._per_site = self._most = 1
         self._order = count(1)
         self._discovered = 0
@@ -82,16 +89,17 @@ class MemoryFrontier:
         hungry = [key for key in self._hungry if self._sites[key].due <= now]
         holdings = [self._lend(key, now) for key in hungry]
         while self._free and self._held < sites and self._free[0][0] <= now:
-            listed, _, key = heapq.heappop(self._free)
-            site = self._sites.get(key)
-            if site is None or site.listed != listed:
-                continue  # a stale entry: the site was listed anew, or has ended
+            entry = heapq.heappop(self._free)
+            if self._stale(entry):
+                continue
+            key = entry[2]
+            site = self._sites[key]
             site.listed = None
+            self._waiting -= 1
             if site.due > now:
                 self._list(key, site)
                 continue
             site.held = True
-            site.token = next(self._order)
             self._held += 1
             holdings.append(self._lend(key, now))
         return [holding for holding in holdings if holding.leases]
@@ -127,14 +135,17 @@ class MemoryFrontier:
             if site is not None:
                 del site.out[lease.target.fp]
                 self._line(site, lease.target.depth).appendleft(lease.target)
+                site.leaving = site.due > self._clock()
                 self._tidy(lease.target.site, site)
 
     async def pace(self, site: str, delay: float, block: float) -> None:
         """Remember a site's delay and when it may next be lent."""
+        due = self._clock() + block
         known = self._sites.get(site)
-        if known is not None:
-            known.delay = delay
-            known.due = self._clock() + block
+        if known is None:
+            self._remember(site, delay, due)
+        else:
+            known.delay, known.due = delay, due
 
     async def reserve(self, most: int) -> int:
         """Take pages out of the budget."""
@@ -152,6 +163,8 @@ class MemoryFrontier:
     async def tally(self) -> Tally:
         """Return the account of the pass."""
         full = self._held >= self._most
+        while self._free and self._stale(self._free[0]):
+            heapq.heappop(self._free)
         dues = [self._free[0][0]] if self._free and not full else []
         dues += [self._due(self._sites[key]) for key in self._hungry]
         return Tally(
@@ -162,7 +175,7 @@ class MemoryFrontier:
             skipped=self._ended[Verdict.SKIPPED],
             left=self._left,
             due=max(0.0, min(dues) - self._clock()) if dues else None,
-            waiting=len(self._free) if full else 0,
+            waiting=self._waiting if full else 0,
         )
 
     def _lender(self, lease: Lease) -> _Site | None:
@@ -186,7 +199,8 @@ class MemoryFrontier:
             self._left += 1
             site = self._sites.get(target.site)
             if site is None:
-                site = self._sites[target.site] = _Site()
+                pace = self._paces.pop(target.site, (0.0, 0.0))
+                site = self._sites[target.site] = _Site(*pace)
             self._count(site, target.depth, 1)
             self._line(site, target.depth).append(target)
             self._tidy(target.site, site)
@@ -202,7 +216,7 @@ class MemoryFrontier:
         line = self._open(site)
         while line and len(site.out) < self._per_site:
             target = line.popleft()
-            lease = Lease(target, site.token, site.attempts.get(target.fp, 0))
+            lease = Lease(target, next(self._order), site.attempts.get(target.fp, 0))
             site.out[target.fp] = lease
             leases.append(lease)
         self._tidy(key, site)
@@ -243,11 +257,12 @@ class MemoryFrontier:
     def _tidy(self, key: str, site: _Site) -> None:
         """Put a site where its state says: hungry, free, or forgotten."""
         line = self._open(site)
-        if site.held and not site.out and not line:
+        if site.held and not site.out and (site.leaving or not line):
             # Nothing to lend before a retry is due, if that: whoever wants it may have it.
-            site.held = False
+            site.held = site.leaving = False
             self._held -= 1
-        if site.held and len(site.out) < self._per_site and (line or site.delayed):
+        room = site.held and not site.leaving and len(site.out) < self._per_site
+        if room and (line or site.delayed):
             self._hungry[key] = None
         else:
             self._hungry.pop(key, None)
@@ -256,10 +271,29 @@ class MemoryFrontier:
                 self._list(key, site)
             else:
                 del self._sites[key]
+                self._remember(key, site.delay, site.due)
+
+    def _remember(self, key: str, delay: float, due: float) -> None:
+        """Keep the pace of a site without URLs, as long as it may matter."""
+        now = self._clock()
+        if delay or due > now:
+            if len(self._paces) >= MOST_PACES:
+                late = {each: pace for each, pace in self._paces.items() if pace[1] > now}
+                self._paces = late if len(late) < MOST_PACES else {}
+            self._paces[key] = (delay, due)
 
     def _list(self, key: str, site: _Site) -> None:
-        """List a site as free, from when its first URL and its pace allow a visit."""
-        due = self._due(site)
+        """List a site as free, from when its first URL and its pace allow a visit.
+
+        Of those that are due the one that has been due longest is lent first.
+        """
+        due = max(self._due(site), self._clock())
         if site.listed is None or due < site.listed:
+            self._waiting += site.listed is None
             site.listed = due
             heapq.heappush(self._free, (due, next(self._order), key))
+
+    def _stale(self, entry: tuple[float, int, str]) -> bool:
+        """Whether an entry among the free sites is outdated: listed anew, held, or ended."""
+        site = self._sites.get(entry[2])
+        return site is None or site.listed != entry[0]

@@ -51,8 +51,9 @@ SLOW = 1.0
 HELPERS = 4
 """Children beyond their number while all the others are slow."""
 
-FRUITLESS = 5
-"""Children in a row that die before they have read a page: then none ever will."""
+FRUITLESS, DIED, KILLED = 100, 20, 1
+"""Children that end by themselves (or are killed) without having read a page, one after
+another, weigh so much; at that weight none ever will."""
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -196,8 +197,8 @@ class Lab:
         self._children.remove(child)
         culprit = child.in_hand
         how = child.end()
-        if culprit is None and not child.jobs:
-            self._fruitless += 1
+        if culprit is None:
+            self._fruitless += KILLED if child.killed else DIED
         self._take_back(child, culprit)
         if culprit is not None and culprit.suspect:
             if not culprit.future.done():
@@ -386,6 +387,11 @@ class _Child(asyncio.Protocol):
 
     def _slot_value(self) -> int:
         return int(frames.SLOT.unpack_from(self._slot, 0)[0])
+
+    @property
+    def killed(self) -> bool:
+        """Whether a signal ended it."""
+        return (self.process.returncode or 0) < 0
 
     def _kill(self, why: str) -> None:
         self._why = why

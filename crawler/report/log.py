@@ -1,9 +1,8 @@
 """The log: one line a message on stderr, as text or as JSON."""
 
+import json
 import logging
 from typing import Literal
-
-import msgspec
 
 from crawler.record import moment
 from crawler.report import safe
@@ -16,10 +15,11 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one safe line, or more with a traceback."""
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        text = f"crawler: {level}{record.getMessage()}"
+        message = record.getMessage().replace("\n", "\\n")
+        lines = [f"crawler: {level}{message}"]
         if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return "\n".join(safe(line) for line in text.split("\n"))
+            lines += self.formatException(record.exc_info).split("\n")
+        return "\n".join(map(safe, lines))
 
 
 class _Json(logging.Formatter):
@@ -34,7 +34,8 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return safe(msgspec.json.encode(entry).decode())
+        text = json.dumps(entry, ensure_ascii=True)  # what a terminal obeys is escaped
+        return text.replace("\x7f", "\\u007f")
 
 
 class _Handler(logging.Handler):

@@ -24,6 +24,7 @@ def lines(summary: SummaryRecord) -> list[str]:
         f"{summary.redirected:,} redirects",
         f"{summary.failed:,} errors{_parts(summary.errors)}",
         f"{summary.skipped:,} skipped{_parts(summary.skips)}",
+        *([f"{summary.gone:,} gone"] if summary.gone else []),
         f"{summary.left:,} left",
     ]
     megabytes = summary.wire_bytes / 1e6
@@ -41,5 +42,5 @@ def _parts(counts: Mapping[str, int]) -> str:
     """Return counts by name, the largest first, in brackets."""
     if not counts:
         return ""
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return f" ({', '.join(f'{name} {count:,}' for name, count in ordered)})"

@@ -67,7 +67,10 @@ class Output:
 
     async def reopen(self) -> None:
         """Open the path anew, for what rotates logs; a pipe stays as it is."""
-        if not self.seekable or self._is_current():
+        if not self.seekable:
+            return
+        if self._is_current():
+            self.offset = os.fstat(self._descriptor).st_size  # it may have been truncated
             return
         fresh = await Output.open(self.name, "append")
         old, self._file = self._file, fresh._file
@@ -118,6 +121,13 @@ def _claim(name: str, descriptor: int, existing: Existing) -> None:
         raise TryLater(
             f"{name} is being written by another run; wait for it, or use another -o"
         ) from None
+    try:
+        _prepare(name, descriptor, existing)
+    except OSError as error:
+        raise CannotCreate(f"cannot write {name}: {(error.strerror or '').lower()}") from None
+
+
+def _prepare(name: str, descriptor: int, existing: Existing) -> None:
     length = os.fstat(descriptor).st_size
     if length and existing == "refuse":
         raise CannotCreate(f"{name} already holds data; use --append, --overwrite, or another -o")

@@ -1,0 +1,123 @@
+"""Every kind of frontier, opened the same way, with a clock that only the test moves."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crawler.frontier.memory import MemoryFrontier
+from crawler.model import Lease, Link, Settled, Tally, Target, Verdict
+from crawler.policy.urls import fingerprint
+from crawler.ports import Frontier
+
+TTL = 60.0
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Kind(Protocol):
+    """How a frontier is opened; it is closed at the end of the context."""
+
+    def __call__(
+        self,
+        clock: Callable[[], float],
+        max_pages: int | None = None,
+        max_queued: int = 1_000_000,
+        *,
+        by_level: bool = False,
+    ) -> AbstractAsyncContextManager[Frontier]: ...
+
+
+def plain(make: Callable[..., Frontier]) -> Kind:
+    """Return the kind for a frontier that needs no opening and no closing."""
+
+    @asynccontextmanager
+    async def opened(
+        clock: Callable[[], float],
+        max_pages: int | None = None,
+        max_queued: int = 1_000_000,
+        *,
+        by_level: bool = False,
+    ) -> AsyncIterator[Frontier]:
+        yield make(clock, max_pages, max_queued, by_level=by_level)
+
+    return opened
+
+
+KINDS: Mapping[str, Kind] = {"memory": plain(MemoryFrontier)}
+
+
+def link(name: str) -> Link:
+    """Return the link for ``site/path``: ``a/1`` is http://a/1."""
+    url = f"http://{name}"
+    return Link(url, name.partition("/")[0], fingerprint(url))
+
+
+def target(name: str, depth: int = 0) -> Target:
+    """Return a target for ``site/path``."""
+    to = link(name)
+    return Target(to.url, to.site, to.fp, seed=to.url, depth=depth)
+
+
+def name_of(lent: Lease | Target) -> str:
+    """Return ``site/path`` again."""
+    return (lent.target if isinstance(lent, Lease) else lent).url.removeprefix("http://")
+
+
+@dataclass
+class Borrower:
+    """Someone at the frontier's counter who speaks in short names and keeps the leases."""
+
+    frontier: Frontier
+    clock: Clock
+    leases: dict[str, Lease] = field(default_factory=dict)
+
+    async def add(self, *names: str, depth: int = 0) -> int:
+        """Offer targets; return how many were new and found room."""
+        return (await self.frontier.add([target(name, depth) for name in names])).accepted
+
+    async def claim(self, sites: int = 100, per_site: int = 100) -> list[str]:
+        """Borrow, and return the names of what is newly lent."""
+        holdings = await self.frontier.claim(sites, per_site, TTL)
+        for holding in holdings:
+            assert {lease.target.site for lease in holding.leases} == {holding.site}
+        lent = [lease for holding in holdings for lease in holding.leases]
+        self.leases |= {name_of(lease): lease for lease in lent}
+        return [name_of(lease) for lease in lent]
+
+    async def end(
+        self,
+        *names: str,
+        verdict: Verdict = Verdict.FETCHED,
+        found: Sequence[str] = (),
+        hop: bool = False,
+    ) -> list[str]:
+        """Settle leases for good; return the children that were turned away."""
+        links = [link(child) for child in found]
+        batch = [Settled(self.leases[name], verdict, found=links, hop=hop) for name in names]
+        return [name_of(each) for each in await self.frontier.settle(batch, ())]
+
+    async def again(self, name: str, seconds: float = 0.0) -> None:
+        """Settle a lease for now: it is to be tried again."""
+        await self.frontier.settle([Settled(self.leases[name], None, again=seconds)], ())
+
+    async def give_back(self, *names: str) -> None:
+        """Return leases unused."""
+        await self.frontier.give_back([self.leases[name] for name in names])
+
+    async def tally(self) -> Tally:
+        """Return the account, which always balances."""
+        tally = await self.frontier.tally()
+        assert tally.balanced
+        return tally

@@ -1,0 +1,174 @@
+"""Records: one line of strict JSON each, whatever the web or the seed file held."""
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawler import record
+from crawler.model import Failed, Fault, Lease, Reason, Target
+from crawler.record import PageRecord, SummaryRecord, common, encode, moment, numbered
+
+META = b'{"a":[1.5,null,"x"],"id":123456789012345678901234567890,"deep":{"z":"\xc3\xa4"}}'
+
+ODD = '\u2028\u2029\x85\ud800\udfff\0\n"\\'
+anything = st.text(st.one_of(st.characters(codec=None), st.sampled_from(ODD)))
+
+
+def target(meta: bytes | None = None) -> Target:
+    return Target("http://a/1", "a", 1, "http://a/", "http://a/", 2, 0, meta)
+
+
+def page(meta: bytes | None = None, **fields: Any) -> PageRecord:
+    known: dict[str, Any] = {
+        "status": 200,
+        "content_type": "text/html",
+        "bytes": 10,
+        "wire_bytes": 5,
+        "elapsed_ms": 3,
+        "attempts": 1,
+        "truncated": None,
+    }
+    return PageRecord(**known | fields, **common(target(meta), 1, 0.0))
+
+
+def summary(**fields: Any) -> SummaryRecord:
+    names = "discovered fetched redirected failed skipped gone left requests bytes wire_bytes"
+    known: dict[str, Any] = dict.fromkeys([*names.split(), "elapsed_ms"], 0)
+    known |= {"errors": {}, "skips": {}, "refused": {}, "end_reason": "drained"}
+    return SummaryRecord(pass_=1, at=moment(0), **known | fields)
+
+
+def strict(data: bytes) -> Any:
+    """Return what a strict reader makes of a line."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(data.decode("utf-8"), parse_constant=refuse)
+
+
+def scrubbed(text: str) -> str:
+    return "".join("\ufffd" if "\ud800" <= each <= "\udfff" else each for each in text)
+
+
+def pairless(text: str) -> bool:
+    """Whether no high surrogate stands before a low one, which would be a pair."""
+    return not any(
+        "\ud800" <= first <= "\udbff" and "\udc00" <= then <= "\udfff"
+        for first, then in pairwise(text)
+    )
+
+
+@given(anything, st.lists(anything))
+def test_a_record_is_one_line_of_strict_json(text: str, robots: list[str]) -> None:
+    data = encode(page(META, title=text, robots=robots, lang=text))
+    got = strict(data)
+    if pairless(text):
+        assert got["title"] == got["lang"] == scrubbed(text)
+    assert len(got["robots"]) == len(robots)
+    assert got["meta"] == json.loads(META)
+    assert len(numbered(data, 1).decode().splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udc80b", "\udfff\ud800", "\ud800" * 3, "x\udbff"])
+def test_lone_surrogates_become_replacement_characters(text: str) -> None:
+    assert strict(encode(page(title=text)))["title"] == scrubbed(text)
+    assert strict(encode(page(robots=["ok", text])))["robots"] == ["ok", scrubbed(text)]
+
+
+def test_lone_surrogates_in_nested_values() -> None:
+    lease = Lease(target(META), 1)
+    failed = Failed(Fault.PROTOCOL, "bad \udcff header", 200)
+    got = strict(record.error(lease, failed, 2, 1, 0.0).data)
+    assert got["error"] == {"class": "protocol", "message": "bad \ufffd header", "attempts": 2}
+    assert got["pass"] == 1
+    assert got["meta"] == json.loads(META)
+
+
+def test_lone_surrogates_in_names_of_fields() -> None:
+    assert strict(encode(summary(errors={"a\ud800": 1})))["errors"] == {"a\ufffd": 1}
+
+
+def test_a_record_keeps_its_fields_and_their_order_when_scrubbed() -> None:
+    plain, odd = encode(page(META, title="#")), encode(page(META, title="\ud800"))
+    assert odd == plain.replace(b"#", "\ufffd".encode())
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1e"])
+def test_no_line_splitter_sees_two_lines(separator: str) -> None:
+    meta = json.dumps({separator: separator}, ensure_ascii=False).encode()
+    for title in (f"a{separator}b", f"a{separator}b\ud800"):
+        text = numbered(
+            encode(page(msgspec.json.encode(json.loads(meta)), title=title)), 7
+        ).decode()
+        assert text.endswith("\n")
+        assert text.splitlines() == [text[:-1]]
+        assert strict(text.encode())["title"] == scrubbed(title)
+        assert strict(text.encode())["meta"] == {separator: separator}
+        assert strict(text.encode())["seq"] == 7
+
+
+def test_neighbours_of_the_line_separators_stay_as_they_are() -> None:
+    text = "\u2027\u202a\u2019\x84\x86\xa0\xc2\u0080é"
+    assert json.dumps(text, ensure_ascii=False).encode() in encode(page(title=text))
+
+
+@pytest.mark.parametrize(
+    "meta", [META, b"0", b"false", b'""', b"[]", b"1.5", b'"\xc3\xa4"', b"-0.001"]
+)
+def test_meta_is_echoed_verbatim(meta: bytes) -> None:
+    for line in (
+        encode(page(meta)),
+        encode(page(meta, title="\ud800")),
+        record.redirect(target(meta), 301, "http://b/", 1, 0.0).data,
+        record.skip(target(meta), Reason.TRAP, "\ud800", 1, 0.0).data,
+        record.error(Lease(target(meta), 1), Failed(Fault.DNS, "no"), 1, 1, 0.0).data,
+    ):
+        assert b'"meta":' + meta + b"," in line
+        strict(line)
+
+
+def test_no_meta_is_null() -> None:
+    assert strict(encode(page()))["meta"] is None
+    assert strict(encode(page(title="\ud800")))["meta"] is None
+
+
+def test_every_type_has_the_common_fields() -> None:
+    lines = [
+        record.redirect(target(), 302, "http://b/", 3, 1.0),
+        record.skip(target(), Reason.ROBOTS, None, 3, 1.0),
+        record.error(Lease(target(), 1), Failed(Fault.TLS, "no"), 1, 3, 1.0),
+    ]
+    for line in lines:
+        got = strict(line.data)
+        assert got["type"] == line.type
+        assert {name: got[name] for name in "v url pass at depth via seed meta".split()} == {
+            "v": 1,
+            "url": "http://a/1",
+            "pass": 3,
+            "at": "1970-01-01T00:00:01.000Z",
+            "depth": 2,
+            "via": "http://a/",
+            "seed": "http://a/",
+            "meta": None,
+        }
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (0.5, "1970-01-01T00:00:00.500Z"),
+        (1_000_000_000.25, "2001-09-09T01:46:40.250Z"),
+        (951_782_400, "2000-02-29T00:00:00.000Z"),
+        (4_102_444_799.999, "2099-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_moment_is_rfc_3339_in_utc(at: float, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Kathmandu")
+    assert moment(at) == text

@@ -1,0 +1,188 @@
+"""Settings: units as people write them, and errors that name the flag."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from crawler.settings import (
+    RECORD_TYPES,
+    Settings,
+    address_override,
+    duration,
+    number,
+    parsers,
+    rate,
+    size,
+)
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "value"),
+    [
+        (duration, "500ms", 0.5),
+        (duration, "2", 2.0),
+        (duration, "2s", 2.0),
+        (duration, " 2 S ", 2.0),
+        (duration, "1.5h", 5_400.0),
+        (duration, ".5m", 30.0),
+        (duration, "20min", 1_200.0),
+        (duration, "7d", 604_800.0),
+        (duration, "0", 0.0),
+        (size, "10", 10),
+        (size, "64k", 64_000),
+        (size, "64KB", 64_000),
+        (size, "10M", 10_000_000),
+        (size, "1G", 1_000_000_000),
+        (size, "512KiB", 524_288),
+        (size, "1.5MiB", 1_572_864),
+        (size, "2gib", 2_147_483_648),
+        (size, "7b", 7),
+        pytest.param(size, "1.005M", 1_005_000),
+        (number, "500", 500),
+        (number, "20k", 20_000),
+        (number, "2M", 2_000_000),
+        (number, "1.5M", 1_500_000),
+        pytest.param(number, "1.001k", 1_001),
+        (rate, "5", 5.0),
+        (rate, "5/s", 5.0),
+        (rate, "30/m", 0.5),
+        (rate, "30 / min", 0.5),
+        (rate, "36/h", 0.01),
+        (rate, "1.5/S", 1.5),
+        (parsers, "auto", None),
+        (parsers, "AUTO", None),
+        (parsers, "0", 0),
+        (parsers, " 3 ", 3),
+    ],
+)
+def test_units(read: Callable[[str], float | None], text: str, value: float | None) -> None:
+    assert read(text) == (value if value is None else pytest.approx(value, rel=1e-12))
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        *((read, text) for read in (duration, size, number, rate, parsers) for text in ("", "x")),
+        *(
+            (read, text)
+            for read in (duration, size, number, rate, parsers)
+            for text in ("-1", "1 2")
+        ),
+        *(
+            (read, text)
+            for read in (duration, size, number, rate)
+            for text in ("nan", "inf", "1e3")
+        ),
+        (duration, "5 parsecs"),
+        (duration, "1h30m"),
+        (size, "10s"),
+        (size, "10 TB"),
+        (number, "10G"),
+        (number, "1,000"),
+        (rate, "5/parsec"),
+        (rate, "/s"),
+        (rate, "5//s"),
+        (rate, "5k/s"),
+        (parsers, "1.5"),
+        pytest.param(size, "9" * 400),
+        pytest.param(number, "9" * 400),
+        pytest.param(
+            parsers,
+            "²",
+        ),
+    ],
+)
+def test_what_has_no_unit_is_told_with_an_example(
+    read: Callable[[str], float | None], text: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^(a |parsers )"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("example.com:443:192.0.2.1", ("example.com", 443, "192.0.2.1")),
+        ("Example.COM:80:2001:db8::1", ("example.com", 80, "2001:db8::1")),
+        ("example.com:80:[2001:db8::1]", ("example.com", 80, "2001:db8::1")),
+    ],
+)
+def test_address_overrides(text: str, value: tuple[str, int, str]) -> None:
+    assert address_override(text) == value
+
+
+BAD_OVERRIDES = ["x", "a:b:c", "a:0:1.2.3.4", "a:65536:1.2.3.4", ":80:1.2.3.4", "a:80:", "a::1"]
+
+
+@pytest.mark.parametrize("text", BAD_OVERRIDES)
+def test_bad_address_overrides(text: str) -> None:
+    with pytest.raises(ValueError, match=r"example\.com:443:192\.0\.2\.1"):
+        address_override(text)
+
+
+def bad(flag: str, *marks: pytest.MarkDecorator, **values: Any) -> Any:
+    """Return one case: the flag that must be named, and the settings that are wrong."""
+    return pytest.param(flag, values, marks=marks, id=f"{flag} {str(values)[-40:]}")
+
+
+@pytest.mark.parametrize(
+    ("flag", "values"),
+    [
+        bad("--include", include=("ok", "(")),
+        bad("--exclude", exclude=("[",)),
+        bad("--include", include=("a{4294967296}",)),
+        bad("--depth", depth=-1),
+        bad("--max-pages", max_pages=0),
+        bad("--max-time", max_time=0.0),
+        bad("--max-size", max_size=0),
+        bad("--max-queued", max_queued=0),
+        bad("--max-wait", max_wait=-1.0),
+        bad("--concurrency", concurrency=0),
+        bad("--per-host", per_host=0),
+        bad("--rate", rate=0.0),
+        bad("--delay", delay=-1.0),
+        bad("--timeout", timeout=0.0),
+        bad("--connect-timeout", connect_timeout=-3.0),
+        bad("--retries", retries=-1),
+        bad("--parsers", parsers=-1),
+        bad("--emit", emit=("page", "nonsense")),
+        bad("--append", append=True, overwrite=True),
+        *(bad("--resolve", resolve=(text,)) for text in BAD_OVERRIDES),
+        bad("--resolve", resolve=("a:²:192.0.2.1",)),
+        bad("--resolve", resolve=("a:80:no-address",)),
+    ],
+)
+def test_every_bad_value_names_its_flag(flag: str, values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=flag):
+        Settings(**values)
+
+
+def test_the_defaults_are_in_order() -> None:
+    assert Settings() == Settings()
+    assert set(Settings().emit) <= set(RECORD_TYPES)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"depth": 0},
+        {"retries": 0},
+        {"max_pages": 1},
+        {"delay": 0.0},
+        {"parsers": 0},
+        {"parsers": None},
+        {"emit": RECORD_TYPES},
+        {"emit": ()},
+        {"resolve": ("a:80:192.0.2.1", "a:443:[::1]")},
+        {"include": (r"/docs/\d+",)},
+    ],
+)
+def test_the_least_that_is_right(values: dict[str, Any]) -> None:
+    settings = Settings(**values)
+    assert {name: getattr(settings, name) for name in values} == values
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(AttributeError):
+        Settings().depth = 3  # type: ignore[misc]
