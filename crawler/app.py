@@ -338,4 +338,5 @@ def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop]
         if settings.loop == "uvloop":
             raise BadSetting("--loop uvloop needs: pip install 'crawlway[uvloop]'") from None
         return None
-    return uvloop.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

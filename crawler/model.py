@@ -126,8 +126,8 @@ class Fetched(msgspec.Struct, frozen=True, array_like=True):
     ``headers`` have lower-case names, X-Robots-Tag a line for each. ``body`` is decoded (no
     content coding), or None where it was not wanted and not read. ``wire_bytes`` counts the
     body as it travelled. ``elapsed`` is in seconds, from the start of the request to the
-    last byte. ``large`` says that the body holds one of the fetcher's permits for large
-    bodies until it is freed.
+    last byte, ``waited`` the part of it before the head had come. ``large`` says that the
+    body holds one of the fetcher's permits for large bodies until it is freed.
     """
 
     url: str
@@ -137,6 +137,7 @@ class Fetched(msgspec.Struct, frozen=True, array_like=True):
     wire_bytes: int
     elapsed: float
     truncated: Truncated | None = None
+    waited: float = 0.0
     large: bool = False
 
 

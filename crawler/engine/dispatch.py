@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import math
 import time
 
@@ -9,6 +10,8 @@ from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Shared
 from crawler.model import Failed, Settled, Verdict
 from crawler.policy.workbench import Denied, Visit
+
+log = logging.getLogger(__name__)
 
 TTL = 60.0
 """Seconds after which a lease that nobody renewed may be lent to someone else."""
@@ -77,6 +80,8 @@ class Dispatch:
     async def _tell_paces(self) -> None:
         for site, delay, wait in self._shared.bench.paced(self._now()):
             await self._shared.frontier.pace(site, delay, wait)
+        for site, limit in self._shared.bench.limits().items():
+            log.info("%s: %d requests at once", site, limit)
 
     async def _wait(self) -> bool:
         """Sleep until something may be done; return False when that will never be."""

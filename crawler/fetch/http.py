@@ -186,6 +186,7 @@ class _Exchange:
         self._cap = cap
         self._deadline = deadline
         self._large = large
+        self._waited = asyncio.get_running_loop().time() - started
         self._started = started
         self._chunks: list[bytes] = []
         self._size = 0
@@ -301,6 +302,7 @@ class _Exchange:
             self._wire_bytes,
             asyncio.get_running_loop().time() - self._started,
             truncated,
+            self._waited,
             self._holds_large,
         )
 

@@ -11,8 +11,9 @@ request after each rest to see; after the last its URLs fail without a request.
 import math
 from dataclasses import dataclass
 
-from crawler.model import Failed, Fault, Outcome
+from crawler.model import Failed, Fault, Fetched, Outcome
 from crawler.policy import retry
+from crawler.policy.throttle import Throttle
 
 ROW = 5
 RESTS = (30.0, 60.0, 120.0)
@@ -26,7 +27,7 @@ MIN_BACKOFF, MAX_BACKOFF = 1.0, 60.0
 class Manners:
     """What the user asked for, the same for every site.
 
-    ``delay`` and ``gap`` (between starts) in seconds; ``limit`` requests at once.
+    ``delay`` and ``gap`` (between starts) in seconds; ``limit`` requests at once, at most.
     """
 
     delay: float = 0.0
@@ -42,7 +43,7 @@ class Pace:
 
     __slots__ = (
         "_backoff", "_manners", "_probing", "_rests", "_row", "_slowed", "_unresolved",
-        "due", "in_flight", "last_end", "robots_delay", "starting",
+        "due", "in_flight", "last_end", "robots_delay", "starting", "throttle",
     )  # fmt: skip
 
     def __init__(self, manners: Manners) -> None:
@@ -53,6 +54,7 @@ class Pace:
         self._rests = 0
         self._probing = False
         self._unresolved = -math.inf
+        self.throttle = Throttle(manners.limit)
         self.robots_delay = 0.0
         self.in_flight = 0
         self.starting = False
@@ -72,7 +74,7 @@ class Pace:
     @property
     def limit(self) -> int:
         """How many requests may be in flight at once."""
-        return 1 if self._probing or self.delay else self._manners.limit
+        return 1 if self._probing or self.delay else self.throttle.limit
 
     def hopeless(self, now: float) -> Failed | None:
         """Return why no URL of the site is worth a request now, or None."""
@@ -115,7 +117,7 @@ class Pace:
             if retry.unreachable(outcome):
                 self._silence(outcome, now)
             elif not retry.ours(outcome):
-                self._answer(outcome, now, backing_off=pause is None)
+                self._answer(outcome, started, now, backing_off=pause is None)
         if self.delay:
             self.pause(now + self.delay)
 
@@ -128,13 +130,16 @@ class Pace:
         """Let no request start before ``until``."""
         self.due = max(self.due, until)
 
-    def _answer(self, outcome: Outcome, now: float, *, backing_off: bool) -> None:
+    def _answer(self, outcome: Outcome, started: float, now: float, *, backing_off: bool) -> None:
         self._row = self._rests = 0
         self._probing = False
         if not retry.overloaded(outcome):
             self._backoff = self._backoff / 2 if self._backoff > MIN_BACKOFF else 0.0
+            if isinstance(outcome, Fetched):
+                self.throttle.answered(outcome.waited, started, now, self.in_flight + 1)
             return
         self._slowed = now
+        self.throttle.refused(now)
         if backing_off:
             self._backoff = min(max(MIN_BACKOFF, self._backoff * 2), MAX_BACKOFF)
 
@@ -142,6 +147,8 @@ class Pace:
         if isinstance(outcome, Failed) and outcome.fault is Fault.DNS and outcome.lasting:
             self._unresolved = now + UNRESOLVED
             return
+        if isinstance(outcome, Failed) and outcome.fault is Fault.TIMEOUT:
+            self.throttle.refused(now)
         self._row += 1
         if self._row < ROW:
             return

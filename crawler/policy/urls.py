@@ -65,7 +65,8 @@ class Canon:
         """Return the link for a canonical URL."""
         if self._drop:
             url = without_params(url, self._drop)
-        url = url.removesuffix("?")  # what is asked for is the same
+        if url.find("?") == len(url) - 1:
+            url = url[:-1]  # without an empty query what is asked for is the same
         return Link(url, site(url), fingerprint(url))
 
 

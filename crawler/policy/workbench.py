@@ -106,6 +106,7 @@ class Workbench:
         self._heap: list[tuple[float, int, str]] = []
         self._tickets = count(1)
         self._paced: dict[str, None] = {}
+        self._limits: dict[str, int] = {}
         self._weight = 0  # bytes that the rules known were read from
         self.stocked = 0
 
@@ -177,6 +178,8 @@ class Workbench:
         site.pace.end(outcome, visit.started, now, pause)
         if site.pace.due > now:
             self._paced[key] = None
+        if (limit := site.pace.throttle.news()) is not None:
+            self._limits[key] = limit
         self._line_up(key, site, now)
 
     def put_back(self, visit: Visit, now: float) -> None:
@@ -240,6 +243,11 @@ class Workbench:
         slowed = [(key, self._sites[key].pace) for key in self._paced if key in self._sites]
         self._paced.clear()
         return [(key, pace.lasting_delay, max(0.0, pace.due - now)) for key, pace in slowed]
+
+    def limits(self) -> dict[str, int]:
+        """Return the sites whose limit has fallen, or is whole again, since the last call."""
+        limits, self._limits = self._limits, {}
+        return limits
 
     def _site(self, key: str) -> _Site:
         site = self._sites.get(key)

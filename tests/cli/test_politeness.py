@@ -1,5 +1,6 @@
 """Politeness, proved from the servers' own logs."""
 
+import asyncio
 import json
 import time
 from collections import defaultdict
@@ -173,6 +174,42 @@ def ends(origins: list[str], seeds: list[str], out: Path) -> dict[str, float]:
         first = at if first is None else first
         last["/".join(record["url"].split("/")[:3])] = (at - first) % 86_400
     return {origin: last[origin] for origin in origins}
+
+
+def test_the_pace_settles_below_where_a_site_slows_down_and_refuses(web: Web) -> None:
+    """Ten times slower at 8 connections, 429 beyond 16: and no URL fails."""
+    flying = 0
+    seen: list[tuple[float, int, int]] = []
+    first = html(f"/{number}" for number in range(1, 2_000))
+
+    async def handler(request: Request) -> Reply:
+        nonlocal flying
+        if request.path == "/robots.txt":
+            return Reply(status=404)
+        flying += 1
+        now = flying
+        try:
+            status = 429 if now > 16 else 200
+            await asyncio.sleep(0.2 if 8 <= now <= 16 else 0.02)
+        finally:
+            flying -= 1
+        seen.append((request.started, now, status))
+        return Reply(first if request.path == "/" else html([]), status)
+
+    ran = crawl(web.serve(handler), "--per-host", "64", "-v", "--emit", "page,error")
+
+    assert ran.code == 0
+    assert len(ran.of("page")) == 2_000
+    assert ran.of("error") == []
+    start = seen[0][0]
+    refused = [at - start for at, _, status in seen if status == 429]
+    slow = [at - start for at, now, _ in seen if now >= 8]
+    print(f"429: {len(refused)}, last after {refused[-1]:.1f} s; slow: last after {slow[-1]:.1f} s")
+    assert max(refused) < 30
+    assert max(slow) < 30
+    late = [now for _, now, _ in seen[-500:]]
+    assert max(late) < 8
+    assert "requests at once" in ran.err
 
 
 def test_a_thousand_pages_hide_200_ms_of_latency(web: Web) -> None:
