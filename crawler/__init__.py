@@ -13,6 +13,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
 ``import-linter`` checks that in every test run::
 
     cli                       words and exit codes
+    session, api              a run of the command; a run from Python
     app                       the one place where rooms are joined
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
@@ -21,4 +22,20 @@ The rooms, from the door inwards; each imports only rooms below it, and
     model errors              the values that travel
 """
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crawler.api import Crawl, crawl
+
+from crawler.version import __version__
+
+__all__ = ["Crawl", "__version__", "crawl"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the Python API when it is first asked for; ``--help`` must not wait for it."""
+    if name in ("Crawl", "crawl"):
+        from crawler import api
+
+        return getattr(api, name)
+    raise AttributeError(name)

@@ -226,14 +226,27 @@ class Added(msgspec.Struct, frozen=True):
     turned_away: Sequence[Target] = ()
 
 
+class Children(msgspec.Struct, frozen=True):
+    """Parsing children: how many there are, are slow over a page, and have been replaced."""
+
+    count: int = 0
+    slow: int = 0
+    replaced: int = 0
+
+
 class Status(msgspec.Struct, frozen=True):
-    """A running crawl at one moment, for people: ``elapsed`` is in seconds."""
+    """A crawl at one moment: ``elapsed`` in seconds, ``errors`` by class.
+
+    ``slow`` are the busy sites with the longest time to the first byte of late, in seconds.
+    """
 
     elapsed: float
     tally: "Tally"
-    requests: int
-    in_flight: int
-    errors: int
+    requests: int = 0
+    in_flight: int = 0
+    errors: Mapping[str, int] = {}
+    slow: Sequence[tuple[str, float]] = ()
+    children: Children = Children()
 
 
 class Tally(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from crawler.model import (
     Added,
+    Children,
     Failed,
     Fetched,
     Holding,
@@ -96,6 +97,11 @@ class Parser(Protocol):
 
     async def parse(self, page: Page) -> Parsed | Failed:
         """Read one page. Failed means that it cannot be read, whoever tries."""
+        ...
+
+    @property
+    def state(self) -> Children:
+        """How its children are, for people."""
         ...
 
 

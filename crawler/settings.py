@@ -110,7 +110,7 @@ class Settings:
     emit: tuple[str, ...] = DEFAULT_EMIT
     quiet: bool = False
     verbose: bool = False
-    progress: Literal["auto", "bar", "off"] = "auto"
+    progress: Literal["auto", "bar", "json", "off"] = "auto"
     log_format: Literal["text", "json"] = "text"
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     debug: bool = False

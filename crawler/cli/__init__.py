@@ -5,9 +5,9 @@ import sys
 
 import click
 
-from crawler import __version__
 from crawler.cli.crawl import crawl
 from crawler.errors import Exit
+from crawler.version import __version__
 
 
 @click.group(

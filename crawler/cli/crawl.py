@@ -93,9 +93,10 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
          "(default: page,redirect,error).")  # fmt: skip
 @_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @_people("-v", "--verbose", is_flag=True, help="Say what fails, and sum up at the end.")
-@_people("--progress", type=click.Choice(["auto", "bar", "off"]), default=_defaults.progress,
-         show_default=True,
-         help="Live line on stderr (auto: if that is a terminal and stdout is not).")  # fmt: skip
+@_people("--progress", type=click.Choice(["auto", "bar", "json", "off"]),
+         default=_defaults.progress, show_default=True,
+         help="Live line on stderr (auto: if that is a terminal and stdout is not), or a JSON "
+         "object a second.")  # fmt: skip
 @_people("--log-format", type=click.Choice(["text", "json"]), default=_defaults.log_format,
          show_default=True, help="How to write messages on stderr.")  # fmt: skip
 @_people("--loop", type=click.Choice(["auto", "asyncio", "uvloop"]), default=_defaults.loop,
@@ -119,6 +120,6 @@ def crawl(seeds: tuple[str, ...], **flags: Any) -> int:
         settings = s.Settings(seeds=seeds, **flags)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    from crawler.app import run
+    from crawler.session import run
 
     return run(settings)

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 GRACE = 10.0
 """Seconds that what is in flight has to finish after the first request to stop."""
 
+SLOWEST = 3
+"""Slow sites that a status names."""
+
 LAST_WORDS = 0.7
 """Seconds that settle has to finish after everything else was ended by force."""
 
@@ -105,6 +108,7 @@ class Crawl:
             limits.workers,
         )
         self._settle = Settle(self.shared, sink)
+        self._parser = parser
 
     @property
     def stop(self) -> Stop:
@@ -147,6 +151,19 @@ class Crawl:
             self.shared.open_seeds,
         )
 
+    async def status(self) -> Status:
+        """Return how the crawl stands now."""
+        stats = self.shared.stats
+        return Status(
+            self._now() - stats.started,
+            await self.shared.frontier.tally(),
+            stats.requests,
+            self.permits.held,
+            dict(stats.errors),
+            self.shared.bench.slowest(SLOWEST),
+            self._parser.state,
+        )
+
     async def _seed(self, seeds: AsyncIterator[Sequence[Target]]) -> None:
         """Feed the frontier; pause while ``SEEDS_AHEAD`` seeds have not ended."""
         shared = self.shared
@@ -168,7 +185,7 @@ class Crawl:
         while True:
             self._pulse.beat()
             now = self._now()
-            watch(await self._status(now - started))
+            watch(await self.status())
             if now >= renew_at:
                 renew_at = now + TTL / 3
                 await self.shared.frontier.renew(TTL)
@@ -180,12 +197,6 @@ class Crawl:
                     self.shared.rouse()
                 pause = min(BEAT, max(left, 0.0)) or BEAT
             await asyncio.sleep(pause)
-
-    async def _status(self, elapsed: float) -> Status:
-        stats = self.shared.stats
-        tally = await self.shared.frontier.tally()
-        errors = stats.errors.total()
-        return Status(elapsed, tally, stats.requests, self.permits.held, errors)
 
     async def _force(self, stages: list[asyncio.Task[None]], settle: asyncio.Task[None]) -> None:
         """End the stages when draining takes too long, or when asked a second time."""

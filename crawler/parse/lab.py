@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
 
-from crawler.model import Failed, Fault, Page, Parsed
+from crawler.model import Children, Failed, Fault, Page, Parsed
 from crawler.parse import frames
 from crawler.parse.frames import Batch, Bug, Report, Result, Setup
 from crawler.parse.page import Reading
@@ -136,6 +136,12 @@ class Lab:
     def pids(self) -> list[int]:
         """The process ids of the children."""
         return [child.process.pid for child in self._children]
+
+    @property
+    def state(self) -> Children:
+        """How the children are."""
+        slow = sum(child.slow for child in self._children)
+        return Children(len(self._children), slow, self.deaths)
 
     async def parse(self, page: Page) -> Parsed | Failed:
         """Have a page read; see the port. Raises ParseBug for a bug of ours."""

@@ -7,7 +7,7 @@ from typing import Self
 
 import msgspec
 
-from crawler.model import Failed, Fault, Link, Page, Parsed, Refusal
+from crawler.model import Children, Failed, Fault, Link, Page, Parsed, Refusal
 from crawler.parse import charset, complexity, html
 from crawler.parse.references import Known, References
 from crawler.policy.scope import Kind, Scope
@@ -48,6 +48,11 @@ class Reader:
     def of(cls, reading: Reading) -> Self:
         """Return a reader with a scope of its own, in a process with limits of its own."""
         return cls(reading, make_scope(reading))
+
+    @property
+    def state(self) -> Children:
+        """There are no children here."""
+        return Children()
 
     async def parse(self, page: Page) -> Parsed | Failed:
         """Read a page at once; it waits for nothing."""

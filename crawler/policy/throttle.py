@@ -5,7 +5,7 @@ where it was, and then grows by one each round, as TCP does after a loss: the ne
 meets one request, not dozens. When the time to the first byte doubles the limit falls by a
 quarter. Either way the limit then stays below where that happened for a minute. A site
 that is as slow with one request at a time is not slow because of us: its new time is the
-measure from then on.
+measure from then on, and the limit grows anew.
 """
 
 SHRINK = 0.75
@@ -38,6 +38,11 @@ class Throttle:
         self._recent = 0.0
 
     @property
+    def recent(self) -> float:
+        """The time to the first byte of late, in seconds."""
+        return self._recent
+
+    @property
     def limit(self) -> int:
         """How many requests may be in flight at once."""
         return int(self._allowed)
@@ -60,10 +65,11 @@ class Throttle:
             self._usual = self._recent = waited
         self._recent += (waited - self._recent) * SMOOTHING
         slack = SLACK + OWN_COST * in_flight
-        if self._recent > max(2 * self._usual, self._usual + slack):
+        if self._recent > 2 * self._usual + slack:
             self._slow(now)
             return
-        self._usual += (min(waited, self._recent) - self._usual) * SMOOTHING / 4
+        nearer = SMOOTHING if waited < self._usual else SMOOTHING / 4
+        self._usual += (min(waited, self._recent) - self._usual) * nearer
         step = 1.0 if self._allowed < self._threshold else 1.0 / self._allowed
         most = self._knee if now < self._changed + PATIENCE else self._ceiling
         self._allowed = min(self._allowed + step, max(float(most), self._allowed))
@@ -77,8 +83,10 @@ class Throttle:
         return None
 
     def _slow(self, now: float) -> None:
-        if self._allowed < 2:
+        if self._allowed < 2:  # not because of us: this is how it is, so try anew
             self._usual = self._recent
+            self._knee = self._ceiling
+            self._threshold = float(self._ceiling)
             return
         self._knee = max(1, self.limit - 1)
         self._allowed = max(1.0, self._allowed * SHRINK)

@@ -249,6 +249,11 @@ class Workbench:
         limits, self._limits = self._limits, {}
         return limits
 
+    def slowest(self, most: int) -> list[tuple[str, float]]:
+        """Return the busy sites with the longest time to the first byte, in seconds."""
+        times = ((key, self._sites[key].pace.throttle.recent) for key in self._busy)
+        return heapq.nlargest(most, times, key=lambda item: item[1])
+
     def _site(self, key: str) -> _Site:
         site = self._sites.get(key)
         if site is None:

@@ -11,7 +11,7 @@ import msgspec
 
 from crawler.engine.crawl import Crawl, Limits, Result
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import Failed, Fetched, Line, Mark, Outcome, Page, Parsed, Target
+from crawler.model import Children, Failed, Fetched, Line, Mark, Outcome, Page, Parsed, Target
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
@@ -61,6 +61,8 @@ class MemoryWeb:
 
 class LineParser:
     """The Parser port for pages whose body is a list of links."""
+
+    state = Children()
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope

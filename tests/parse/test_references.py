@@ -98,7 +98,8 @@ def test_the_cache_changes_no_answer(pages: list[tuple[str, list[str]]]) -> None
     for base, written_there in pages:
         found = references.look_up(base, written_there)
         for reference, known in zip(written_there, found, strict=True):
-            url = (urls.resolve(base, reference) or "").removesuffix("?") or None
+            url = urls.resolve(base, reference)
+            url = url and Canon().of(url).url
             if url is None:
                 assert known == (None, Refusal.INVALID)
             else:

@@ -93,6 +93,20 @@ def test_a_site_that_is_slow_with_one_request_is_not_slow_because_of_us() -> Non
     assert history[-1][1] == 4
 
 
+def test_a_site_that_becomes_slow_for_others_reasons_is_given_its_due_again() -> None:
+    """Ten seconds of a busy machine do not cost the next minute."""
+    began = []
+
+    def busy_for_ten_seconds(flying: int) -> tuple[float, bool]:
+        began.append(flying)
+        return (0.6 if 100 < len(began) < 600 else 0.2), False
+
+    history = simulate(Throttle(100), busy_for_ten_seconds, 60, concurrency=100)
+
+    late = [limit for now, limit, _ in history if now > 40]
+    assert sum(late) / len(late) > 90
+
+
 def test_requests_from_before_a_change_tell_nothing_of_it() -> None:
     throttle = Throttle(8)
     throttle.refused(10.0)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.model import Status, Tally
+from crawler.model import Children, Status, Tally
 from crawler.record import SummaryRecord
 from crawler.report import log, safe
 from crawler.report.progress import Progress
@@ -88,7 +88,7 @@ def set_up(ear: Ear) -> Iterator[SetUp]:
     ) -> logging.Logger:
         assert ear.stderr is not None
         root.handlers = []
-        log.set_up(level, style, progress or Progress(ear.stderr, shown=False))
+        log.set_up(level, style, progress or Progress(ear.stderr, shown=None))
         return logging.getLogger("crawler.somewhere")
 
     yield start
@@ -196,7 +196,7 @@ def test_nobody_reading_stderr_ends_nothing(
     for stream in (Broken(), None):
         monkeypatch.setattr(sys, "stderr", stream)
         stderr = Stderr()
-        set_up(progress=Progress(stderr, shown=True)).error("anyone?")
+        set_up(progress=Progress(stderr, shown="line")).error("anyone?")
         stderr.flush()
 
 
@@ -205,7 +205,7 @@ def test_without_stderr_nothing_goes_to_stdout(
 ) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     stderr = Stderr()
-    progress = Progress(stderr, shown=True)
+    progress = Progress(stderr, shown="line")
     set_up(progress=progress).error("hidden")
     progress.update(status())
     progress.say()
@@ -217,30 +217,34 @@ def test_without_stderr_nothing_goes_to_stdout(
 
 
 def status(elapsed: float = 0.0, fetched: int = 0, left: int = 0) -> Status:
-    return Status(elapsed, Tally(discovered=fetched + left, fetched=fetched, left=left), 9, 3, 1)
+    return Status(
+        elapsed, Tally(discovered=fetched + left, fetched=fetched, left=left), 9, 3, {"dns": 1}
+    )
 
 
 def test_the_line_tells_where_the_crawl_is(ear: Ear) -> None:
     assert ear.stderr is not None
-    progress = Progress(ear.stderr, shown=False)
+    progress = Progress(ear.stderr, shown=None)
     assert progress.line() == "starting"
     progress.update(status(60.0, 0, 10))
     progress.update(status(125.9, 1_318, 12_345))
-    assert progress.line() == ("1,318 pages · 20/s · 12,345 queued · 3 in flight · 1 errors · 2:05")
+    assert progress.line() == (
+        "2:05 · 1,318 pages · 20/s · 12,345 queued · 3 in flight · errors: dns 1"
+    )
     assert ear.heard() == ""
 
 
 def test_the_rate_is_that_of_the_last_beats(ear: Ear) -> None:
     assert ear.stderr is not None
-    progress = Progress(ear.stderr, shown=False)
+    progress = Progress(ear.stderr, shown=None)
     for beat in range(100):
-        progress.update(status(float(beat), 1_000 + (0 if beat < 90 else 50 * (beat - 90))))
+        progress.update(status(float(beat), 1_000 + (0 if beat < 80 else 50 * (beat - 80))))
     assert "· 50/s ·" in progress.line()
 
 
 def test_a_line_shown_is_drawn_over_and_gets_out_of_the_way(ear: Ear) -> None:
     assert ear.stderr is not None
-    progress = Progress(ear.stderr, shown=True)
+    progress = Progress(ear.stderr, shown="line")
     progress.around("early")
     progress.update(status(1.0, 5, 2))
     line = progress.line()
@@ -253,10 +257,35 @@ def test_a_line_shown_is_drawn_over_and_gets_out_of_the_way(ear: Ear) -> None:
 
 def test_a_line_asked_for_is_a_line_of_its_own(ear: Ear) -> None:
     assert ear.stderr is not None
-    progress = Progress(ear.stderr, shown=False)
+    progress = Progress(ear.stderr, shown=None)
     progress.update(status(1.0, 5, 2))
     progress.say()
     assert ear.heard() == progress.line() + "\n"
+
+
+def test_the_line_names_what_is_slow_and_children_in_trouble(ear: Ear) -> None:
+    assert ear.stderr is not None
+    progress = Progress(ear.stderr, shown=None)
+    slow = [("slow.test", 4.25), ("quick.test", 0.1), ("e\x1bvil.test", 2.0)]
+    progress.update(Status(3_700.0, Tally(), slow=slow, children=Children(3, 1, 2)))
+
+    assert progress.line() == (
+        "1:01:40 · 0 pages · 0/s · 0 queued · 0 in flight · "
+        "slow: slow.test 4.2 s, e\\x1bvil.test 2.0 s · parsers: 3, 1 slow, 2 replaced"
+    )
+
+
+def test_progress_for_machines_is_an_object_a_second(ear: Ear) -> None:
+    assert ear.stderr is not None
+    progress = Progress(ear.stderr, shown="json")
+    for beat in range(7):
+        progress.update(status(beat / 2, beat * 10, 5))
+
+    told = [json.loads(line) for line in ear.heard().splitlines()]
+    assert [each["elapsed"] for each in told] == [0.0, 1.0, 2.0, 3.0]
+    assert {each["type"] for each in told} == {"progress"}
+    assert told[-1]["tally"]["fetched"] == 60
+    assert told[-1]["rate"] == 20.0
 
 
 # The summary

@@ -1,0 +1,184 @@
+"""The Python API: the same crawl, its records as they come.
+
+::
+
+    async for record in crawler.crawl(["https://example.com"], max_pages=100):
+        print(record["url"])
+
+:func:`crawl` takes the settings of the command as keywords (times in seconds, sizes in
+bytes). For statistics, for stopping gracefully, and for cleaning up at a known moment, use
+:class:`Crawl`::
+
+    async with crawler.Crawl(["https://example.com"], delay=1.0) as crawl:
+        async for record in crawl:
+            if enough(record):
+                crawl.stop()  # what is in flight still comes
+        print((await crawl.status()).tally.fetched)
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self, TypedDict, Unpack
+
+import msgspec
+
+from crawler.app import Joined, join
+from crawler.model import Line, Mark, Status, Tally
+from crawler.seeds import Seeds
+from crawler.settings import DEFAULT_EMIT, ScopeKind, Settings
+
+Record = dict[str, Any]
+"""A record as documented for the command, without ``seq``."""
+
+AHEAD = 100
+"""Records that may wait for whoever iterates; beyond that the crawl waits, too."""
+
+
+class Options(TypedDict, total=False):
+    """The settings of a crawl, as :class:`crawler.settings.Settings` has them."""
+
+    input: str | None
+    depth: int | None
+    scope: ScopeKind
+    include: Sequence[str]
+    exclude: Sequence[str]
+    drop_params: Sequence[str]
+    nofollow: Literal["obey", "ignore"]
+    max_pages: int | None
+    max_time: float | None
+    max_size: int
+    max_queued: int
+    max_wait: float
+    concurrency: int
+    per_host: int
+    rate: float | None
+    delay: float
+    timeout: float
+    connect_timeout: float
+    retries: int
+    parsers: int | None
+    user_agent: str | None
+    header: Sequence[str]
+    cookie: Sequence[str]
+    auth: str | None
+    netrc: bool
+    insecure: bool
+    resolve: Sequence[str]
+    ignore_robots: bool
+    allow_private: bool
+    emit: Sequence[str]
+
+
+async def crawl(urls: Iterable[str], **options: Unpack[Options]) -> AsyncIterator[Record]:
+    """Crawl from ``urls`` and yield records as they come.
+
+    Raises ValueError for a bad setting, and :class:`crawler.errors.CrawlError` for what
+    stops a crawl (no usable seed, say). A page's faults are ``error`` records. Leaving the
+    loop ends the crawl.
+    """
+    async with Crawl(urls, **options) as running:
+        async for record in running:
+            yield record
+
+
+class Crawl:
+    """A crawl to be entered, iterated once, and left: then nothing of it remains."""
+
+    def __init__(self, urls: Iterable[str], **options: Unpack[Options]) -> None:
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in options.items()
+        }
+        self._settings = Settings(seeds=tuple(urls), **given)
+        self._sink = _Records(self._settings.emit)
+        self._running: asyncio.Task[None] | None = None
+        self._stop_asked = False
+        self._joined: Joined | None = None
+        self._status = Status(0.0, Tally())
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self._run(), name="crawl")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._running
+            await asyncio.sleep(0)  # transports close in the loop's next turn
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Record:
+        if self._running is None:
+            raise RuntimeError("use 'async with Crawl(…) as crawl' before iterating")
+        record = await self._sink.take()
+        if record is None:
+            await self._running  # raises what stopped the crawl
+            raise StopAsyncIteration
+        return record
+
+    async def status(self) -> Status:
+        """Return what has been done so far: the balance, requests, errors, seconds."""
+        if self._joined is not None:
+            self._status = await self._joined.crawl.status()
+        return self._status
+
+    def stop(self) -> None:
+        """Ask for no more; what is in flight still comes."""
+        self._stop_asked = True
+        if self._joined is not None:
+            self._joined.crawl.stop.ask("stopped")
+
+    async def _run(self) -> None:
+        try:
+            seeds = Seeds(self._settings.seeds, self._settings.input)
+            async with join(self._settings, seeds, self._sink) as self._joined:
+                if self._stop_asked:
+                    self.stop()
+                result = await self._joined.crawl.run(self._joined.seeds)
+                await self.status()
+            if result.error is not None:
+                raise result.error
+        finally:
+            self._joined = None
+            self._sink.end()
+
+
+class _Records:
+    """The Sink port into a queue of records; it waits for whoever takes them."""
+
+    def __init__(self, types: Collection[str] = DEFAULT_EMIT) -> None:
+        self._types = frozenset(types)
+        self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
+        self._ended = False
+
+    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
+        """Hand records over."""
+        for line in lines:
+            if line.type in self._types:
+                await self._queue.put(msgspec.json.decode(line.data))
+        return ()
+
+    async def take(self) -> Record | None:
+        """Return the next record, or None at the end."""
+        if self._ended and self._queue.empty():
+            return None
+        return await self._queue.get()
+
+    def end(self) -> None:
+        """Say that there will be no more, at once: perhaps no one takes them any longer."""
+        self._ended = True
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(None)  # for who is waiting
+
+
+__all__ = ["Crawl", "Options", "Record", "crawl"]

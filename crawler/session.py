@@ -1,0 +1,218 @@
+"""One run of the command: rooms joined, signals heard, people told, an exit code at the end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Literal, TextIO
+
+from crawler.app import join
+from crawler.engine.crawl import Crawl, Result
+from crawler.errors import BadSetting, CrawlError, Exit
+from crawler.model import Line
+from crawler.record import SummaryRecord, encode, moment
+from crawler.report import log as report_log
+from crawler.report import summary as report_summary
+from crawler.report.progress import Progress
+from crawler.report.stderr import Stderr
+from crawler.seeds import Seeds
+from crawler.settings import Settings
+from crawler.sink.jsonl import JsonlSink
+from crawler.sink.output import Existing, Output
+
+LAST_WORDS = 0.2
+"""Seconds that the summary may take after an end by force."""
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> Exit:
+    """Crawl, talk on stderr, and return the exit code."""
+    on_terminal = _is_terminal(sys.stderr)
+    stderr = Stderr()
+    progress = Progress(stderr, _shown(settings, on_terminal=on_terminal))
+    report_log.set_up(_level(settings), settings.log_format, progress)
+    try:
+        with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
+            return runner.run(_run(settings, progress, talk=on_terminal and not settings.quiet))
+    except CrawlError as error:
+        log.error("%s", error)
+        return error.exit
+    except MemoryError:
+        log.error("out of memory; try fewer workers (-c) or a smaller --max-size")
+        return Exit.OS_ERROR
+    finally:
+        progress.clear()
+        stderr.flush()
+
+
+async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
+    seeds = Seeds(settings.seeds, settings.input)
+    sink = JsonlSink(await Output.open(settings.output, _existing(settings)), settings.emit)
+    async with join(settings, seeds, sink) as joined:
+        with _signals(joined.crawl, sink, progress):
+            result = await joined.crawl.run(joined.seeds, progress.update)
+        summary = _summary(result)
+        error = result.error or await _close(sink, summary, forced=result.forced)
+    if talk or settings.verbose:
+        progress.around("\n".join(report_summary.lines(summary)), last=True)
+    return _end(result, error)
+
+
+async def _close(sink: JsonlSink, summary: SummaryRecord, *, forced: bool) -> CrawlError | None:
+    """Write the summary and close; after an end by force, only if that takes no time."""
+    try:
+        async with asyncio.timeout(LAST_WORDS if forced else None):
+            await sink.write([Line("summary", encode(summary))])
+            await sink.close()
+    except TimeoutError:
+        pass
+    except CrawlError as error:
+        return error
+    return None
+
+
+def _end(result: Result, error: BaseException | None) -> Exit:
+    """Return the exit code, by precedence, and say what is not obvious."""
+    if error is not None and not isinstance(error, CrawlError):
+        if isinstance(error, MemoryError):
+            raise error
+        log.critical("unexpected error, please report it", exc_info=error)
+        return Exit.SOFTWARE
+    if result.stats.bugs:
+        return Exit.SOFTWARE
+    if error is not None:
+        if error.exit is not Exit.READER_CLOSED:
+            log.error("%s", error)
+        return error.exit
+    if result.reason in _STOPPED:
+        return _STOPPED[result.reason]
+    return _judge_seeds(result)
+
+
+_STOPPED = {
+    "interrupted": Exit.INTERRUPTED,
+    "terminated": Exit.TERMINATED,
+    "max_wait": Exit.TRY_LATER,
+}
+
+
+def _judge_seeds(result: Result) -> Exit:
+    """Return 0 if a seed became a page, or may still become one; else why none did."""
+    ends = result.stats.seeds
+    failed = ends.unresolved + ends.untrusted + ends.denied + ends.others
+    if ends.pages or result.open_seeds or not (failed or ends.redirected):
+        return Exit.OK
+    log.error("no seed became a page: %s", ends.first or "redirects lead nowhere")
+    for count, code in (
+        (ends.unresolved, Exit.NO_HOST),
+        (ends.untrusted, Exit.PROTOCOL),
+        (ends.denied, Exit.DENIED),
+    ):
+        if count == failed and failed:
+            return code
+    return Exit.UNAVAILABLE
+
+
+def _summary(result: Result) -> SummaryRecord:
+    tally, stats = result.tally, result.stats
+    return SummaryRecord(
+        pass_=1,
+        at=moment(time.time()),
+        end_reason=result.reason,
+        discovered=tally.discovered,
+        fetched=tally.fetched,
+        redirected=tally.redirected,
+        failed=tally.failed,
+        skipped=tally.skipped,
+        gone=tally.gone,
+        left=tally.left,
+        errors=dict(stats.errors),
+        skips={name: count for name, count in stats.skips.items() if count},
+        refused=dict(stats.refused),
+        requests=stats.requests,
+        bytes=stats.bytes,
+        wire_bytes=stats.wire_bytes,
+        elapsed_ms=round(result.elapsed * 1000),
+    )
+
+
+@contextlib.contextmanager
+def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None]:
+    """Let signals steer the crawl: INT and TERM drain then end, USR1 tells, HUP reopens."""
+    loop = asyncio.get_running_loop()
+    reopening: set[asyncio.Task[None]] = set()
+
+    # After the terminal has gone nothing is a terminal any more: ask now.
+    on_terminal = _is_terminal(sys.stdin) or _is_terminal(sys.stderr)
+
+    async def reopen() -> None:
+        try:
+            await sink.reopen()
+        except CrawlError as error:
+            log.error("%s; still writing to the old file", error)
+
+    def hang_up() -> None:
+        if on_terminal:
+            crawl.stop.signal("terminated")
+            return
+        task = loop.create_task(reopen())
+        reopening.add(task)
+        task.add_done_callback(reopening.discard)
+
+    handlers: dict[signal.Signals, Callable[[], Any]] = {
+        signal.SIGINT: lambda: crawl.stop.signal("interrupted"),
+        signal.SIGTERM: lambda: crawl.stop.signal("terminated"),
+        signal.SIGHUP: hang_up,
+        signal.SIGUSR1: progress.say,
+    }
+    for number, handler in handlers.items():
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in handlers:
+            loop.remove_signal_handler(number)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _shown(settings: Settings, *, on_terminal: bool) -> Literal["line", "json"] | None:
+    """Return how to show progress: on a terminal that does not show the data as well."""
+    if settings.progress == "json":
+        return "json"
+    automatic = settings.progress == "auto" and on_terminal and not _is_terminal(sys.stdout)
+    return "line" if (automatic or settings.progress == "bar") and not settings.quiet else None
+
+
+def _existing(settings: Settings) -> Existing:
+    if settings.append:
+        return "append"
+    return "overwrite" if settings.overwrite else "refuse"
+
+
+def _level(settings: Settings) -> int:
+    if settings.debug:
+        return logging.DEBUG
+    if settings.verbose:
+        return logging.INFO
+    return logging.ERROR if settings.quiet else logging.WARNING
+
+
+def _loop_factory(settings: Settings) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's if it is wanted, or there and not unwanted."""
+    if settings.loop == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError:
+        if settings.loop == "uvloop":
+            raise BadSetting("--loop uvloop needs: pip install 'crawlway[uvloop]'") from None
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,198 @@
+"""Records as they come, settings as the flags, and nothing left behind."""
+
+import asyncio
+import dataclasses
+import os
+import re
+import threading
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crawler
+from crawler.api import Options
+from crawler.errors import NoUsableSeed
+from crawler.settings import Settings
+from tests.web.server import Reply, Request, Web, html
+
+ROOT = Path(__file__).parents[2]
+
+NOT_FOR_THE_API = {
+    "seeds", "output", "append", "overwrite", "quiet", "verbose", "progress", "log_format",
+    "loop", "debug",
+}  # fmt: skip
+
+
+def endless(web: Web) -> str:
+    async def handler(request: Request) -> Reply:
+        if request.path == "/robots.txt":
+            return Reply(status=404)
+        number = int(request.path.strip("/") or 0)
+        return Reply(html([f"/{number * 3 + step}" for step in (1, 2, 3)]))
+
+    return web.serve(handler)
+
+
+def held() -> tuple[int, int, int, str]:
+    """Return what this process holds: descriptors, threads, tasks, children."""
+    pid = os.getpid()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    tasks = len(asyncio.all_tasks())
+    return len(os.listdir("/proc/self/fd")), threading.active_count(), tasks, children
+
+
+async def settled(before: tuple[int, int, int, str]) -> tuple[int, int, int, str]:
+    """Return what is held once threads that were told to end have done so."""
+    for _ in range(100):
+        if held() == before:
+            break
+        await asyncio.sleep(0.01)
+    return held()
+
+
+async def test_records_come_as_they_are_documented(web: Web) -> None:
+    origin = web.pages({"/": ["/a", "/gone"], "/a": []})
+
+    records = [record async for record in crawler.crawl([origin])]
+
+    assert [(each["type"], each["url"]) for each in records if each["type"] == "page"] == [
+        ("page", f"{origin}/"),
+        ("page", f"{origin}/a"),
+    ]
+    assert [each["error"]["class"] for each in records if each["type"] == "error"] == ["http_4xx"]
+
+
+async def test_max_pages_is_exact_and_emit_chooses(web: Web) -> None:
+    pages = [record async for record in crawler.crawl([endless(web)], max_pages=25, emit=["page"])]
+
+    assert len(pages) == 25
+
+
+async def test_a_break_leaves_nothing_behind(web: Web) -> None:
+    url = endless(web)
+    before = held()
+
+    async with crawler.Crawl([url], per_host=8) as crawl:
+        count = 0
+        async for _ in crawl:
+            count += 1
+            if count == 10:
+                break
+
+    assert count == 10
+    assert await settled(before) == before
+
+
+async def test_a_break_out_of_the_plain_loop_leaves_nothing_behind_either(web: Web) -> None:
+    url = endless(web)
+    before = held()
+
+    count = 0
+    async for _ in crawler.crawl([url], per_host=8):
+        count += 1
+        if count == 10:
+            break
+
+    assert await settled(before) == before
+
+
+async def test_a_cancellation_leaves_nothing_behind(web: Web) -> None:
+    url = endless(web)
+    before = held()
+
+    async def consume() -> None:
+        async for _ in crawler.crawl([url]):
+            await asyncio.sleep(0.001)
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(0.3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await settled(before) == before
+
+
+async def test_leaving_children_would_be_noticed(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test of the test: a lab that does not end its children."""
+    from crawler.parse import lab
+
+    url = endless(web)
+    before = held()
+    kept: list[Any] = []
+
+    async def leave(self: lab.Lab, *args: object) -> None:
+        self._watching.cancel()
+        kept.append(self)
+
+    original = lab.Lab.__aexit__
+    monkeypatch.setattr(lab.Lab, "__aexit__", leave)
+    async with crawler.Crawl([url], per_host=8) as crawl:
+        await anext(aiter(crawl))
+    after = held()
+    await original(kept[0], None, None, None)
+
+    assert after != before
+
+
+async def test_stop_lets_what_is_in_flight_come(web: Web) -> None:
+    async with crawler.Crawl([endless(web)], per_host=4) as crawl:
+        urls = []
+        async for record in crawl:
+            urls.append(record["url"])
+            if len(urls) == 20:
+                crawl.stop()
+        status = await crawl.status()
+
+    assert len(urls) >= 20
+    assert status.tally.fetched == len(urls)
+    assert status.tally.balanced
+    assert status.tally.left > 0
+
+
+async def test_a_slow_reader_slows_the_crawl_down(web: Web) -> None:
+    async with crawler.Crawl([endless(web)], per_host=16) as crawl:
+        await anext(aiter(crawl))
+        seen = -1
+        while seen != len(web.log):  # until the queue of records is full
+            seen = len(web.log)
+            await asyncio.sleep(0.3)
+
+    assert seen < 1_000
+
+
+async def test_bad_settings_and_seeds_are_raised(web: Web) -> None:
+    with pytest.raises(ValueError, match="--max-pages"):
+        crawler.Crawl(["https://example.com"], max_pages=0)
+    with pytest.raises(NoUsableSeed):
+        async for _ in crawler.crawl(["mailto:x@example.com"]):
+            pass
+
+
+def test_the_options_are_the_settings() -> None:
+    fields = {field.name for field in dataclasses.fields(Settings)} - NOT_FOR_THE_API
+    options = typing.get_type_hints(Options)
+    types = typing.get_type_hints(Settings)
+
+    assert set(options) == fields
+    for name in fields:
+        if types[name] != tuple[str, ...]:
+            assert options[name] == types[name], name
+
+
+async def test_the_readmes_example_runs(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
+    origin = web.pages({"/": ["/a", "/b"], "/a": [], "/b": []})
+    readme = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert "asyncio.run(main())" in code
+    code = code.replace("https://example.com", origin).replace("asyncio.run(main())", "")
+
+    names: dict[str, Any] = {}
+    exec(code, names)
+    await names["main"]()
+
+    printed = capsys.readouterr().out.splitlines()
+    assert len([line for line in printed if origin in line]) == 3
+    assert printed[-1] == "3 pages"
