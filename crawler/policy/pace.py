@@ -104,8 +104,18 @@ class Pace:
             self.starting = False
             self.pause(now + self._manners.gap)
 
-    def end(self, outcome: Outcome, started: float, now: float, pause: float | None) -> None:
+    def end(
+        self,
+        outcome: Outcome,
+        started: float,
+        now: float,
+        pause: float | None,
+        *,
+        typical: bool = True,
+    ) -> None:
         """The last byte has come, or the request has failed; ``pause`` is its Retry-After.
+
+        ``typical`` says that the time it took tells of the site (robots.txt does not).
 
         Requests that were under way when a site was last slowed say nothing new but that.
         """
@@ -117,7 +127,9 @@ class Pace:
             if retry.unreachable(outcome):
                 self._silence(outcome, now)
             elif not retry.ours(outcome):
-                self._answer(outcome, started, now, backing_off=pause is None)
+                self._answer(outcome, now, backing_off=pause is None)
+                if typical and isinstance(outcome, Fetched) and not retry.overloaded(outcome):
+                    self.throttle.answered(outcome.waited, started, now, self.in_flight + 1)
         if self.delay:
             self.pause(now + self.delay)
 
@@ -130,13 +142,11 @@ class Pace:
         """Let no request start before ``until``."""
         self.due = max(self.due, until)
 
-    def _answer(self, outcome: Outcome, started: float, now: float, *, backing_off: bool) -> None:
+    def _answer(self, outcome: Outcome, now: float, *, backing_off: bool) -> None:
         self._row = self._rests = 0
         self._probing = False
         if not retry.overloaded(outcome):
             self._backoff = self._backoff / 2 if self._backoff > MIN_BACKOFF else 0.0
-            if isinstance(outcome, Fetched):
-                self.throttle.answered(outcome.waited, started, now, self.in_flight + 1)
             return
         self._slowed = now
         self.throttle.refused(now)

@@ -13,6 +13,9 @@ SMOOTHING = 0.25
 PATIENCE = 60.0
 """Seconds for which a limit that was too much is not tried again."""
 
+LEAST_HEARD = 8
+"""Answers at least to wait for after a change before judging it."""
+
 SLACK = 0.03
 """Seconds below which a longer wait means nothing."""
 
@@ -24,7 +27,8 @@ class Throttle:
     """One site's limit; ``ceiling`` is its start and its most. Times in seconds."""
 
     __slots__ = (
-        "_allowed", "_ceiling", "_changed", "_knee", "_recent", "_threshold", "_told", "_usual"
+        "_allowed", "_ceiling", "_changed", "_knee", "_recent", "_threshold", "_told", "_unheard",
+        "_usual",
     )  # fmt: skip
 
     def __init__(self, ceiling: int) -> None:
@@ -36,6 +40,7 @@ class Throttle:
         self._changed = float("-inf")
         self._usual: float | None = None  # time to first byte when all is well
         self._recent = 0.0
+        self._unheard = 0
 
     @property
     def recent(self) -> float:
@@ -64,12 +69,15 @@ class Throttle:
         if self._usual is None:
             self._usual = self._recent = waited
         self._recent += (waited - self._recent) * SMOOTHING
-        slack = SLACK + OWN_COST * in_flight
-        if self._recent > 2 * self._usual + slack:
+        if self._unheard > 0:  # the last change must show before the next
+            self._unheard -= 1
+            return
+        bound = 2 * self._usual + SLACK + OWN_COST * in_flight
+        if self._recent > bound:
             self._slow(now)
             return
-        nearer = SMOOTHING if waited < self._usual else SMOOTHING / 4
-        self._usual += (min(waited, self._recent) - self._usual) * nearer
+        if waited <= bound:  # what is usual is not learnt from what is not
+            self._usual += (waited - self._usual) * SMOOTHING / 4
         step = 1.0 if self._allowed < self._threshold else 1.0 / self._allowed
         most = self._knee if now < self._changed + PATIENCE else self._ceiling
         self._allowed = min(self._allowed + step, max(float(most), self._allowed))
@@ -91,5 +99,5 @@ class Throttle:
         self._knee = max(1, self.limit - 1)
         self._allowed = max(1.0, self._allowed * SHRINK)
         self._threshold = self._allowed
-        self._recent = self._usual or 0.0
+        self._unheard = max(LEAST_HEARD, self.limit)
         self._changed = now

@@ -175,7 +175,7 @@ class Workbench:
         """The visit's last byte has come, or it failed; ``pause`` is a Retry-After in seconds."""
         key = visit.lease.target.site
         site = self._sites[key]
-        site.pace.end(outcome, visit.started, now, pause)
+        site.pace.end(outcome, visit.started, now, pause, typical=visit.robots is None)
         if site.pace.due > now:
             self._paced[key] = None
         if (limit := site.pace.throttle.news()) is not None:

@@ -156,7 +156,7 @@ def crawl(
             diary.denied.append(chosen)
             diary.ended.append(chosen.lease.target.url)
         elif chosen is not None:
-            desk.start(chosen, now)
+            assert desk.start(chosen, now)
             heapq.heappush(wire, (now + latency, next(order), chosen))
         elif wire:
             now = min(wire[0][0], max(now, desk.next_due)) if len(wire) < permits else wire[0][0]

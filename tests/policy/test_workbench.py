@@ -768,8 +768,16 @@ def test_a_dead_site_ends_all_its_urls_in_minutes() -> None:
 class Hasty(Pace):
     """Forgets the delay."""
 
-    def end(self, outcome: Outcome, started: float, now: float, pause: float | None) -> None:
-        super().end(outcome, started, now, pause)
+    def end(
+        self,
+        outcome: Outcome,
+        started: float,
+        now: float,
+        pause: float | None,
+        *,
+        typical: bool = True,
+    ) -> None:
+        super().end(outcome, started, now, pause, typical=typical)
         self.due = now
 
 
@@ -958,7 +966,10 @@ class Ledger(RuleBasedStateMachine):
     def start(self, data: st.DataObject) -> None:
         chosen = self._pick(self.taken, data)
         site = chosen.lease.target.site
-        self.desk.start(chosen, self.now)
+        if not self.desk.start(chosen, self.now):  # its site has meanwhile said to wait
+            self.desk.put_back(chosen, self.now)
+            self.inside[chosen.lease.token] = chosen.lease
+            return
         self.wire.append(chosen)
 
         assert self.now >= self.last_end.get(site, -math.inf) + self.pause[chosen.lease.token]
