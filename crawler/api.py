@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
     exclude: Sequence[str]
     drop_params: Sequence[str]
     nofollow: Literal["obey", "ignore"]
+    sitemap: Literal["off", "add", "only"]
     max_pages: int | None
     max_time: float | None
     max_size: int

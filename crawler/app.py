@@ -64,6 +64,7 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
         include=settings.include,
         exclude=settings.exclude,
         drop_params=settings.drop_params,
+        sitemap=settings.sitemap,
     )
     scope = make_scope(reading)
     canon = Canon(settings.drop_params)
@@ -78,6 +79,7 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
         timeout=settings.timeout,
         connect_timeout=settings.connect_timeout,
         insecure=settings.insecure,
+        xml=settings.sitemap != "off",
         overrides=overrides,
     )
     parsers = _children(settings)
@@ -112,14 +114,26 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
                 max_time=settings.max_time,
                 max_wait=settings.max_wait,
             ),
+            sitemap=settings.sitemap,
         )
-        yield Joined(crawl, _targets(seeds, canon, scope, fetcher, trust), lab)
+        unannounced = settings.sitemap == "only" and settings.ignore_robots
+        targets = _targets(seeds, canon, scope, fetcher, trust, unannounced=unannounced)
+        yield Joined(crawl, targets, lab)
 
 
 async def _targets(
-    seeds: Seeds, canon: Canon, scope: Scope, fetcher: HttpFetcher, trust: Trust
+    seeds: Seeds,
+    canon: Canon,
+    scope: Scope,
+    fetcher: HttpFetcher,
+    trust: Trust,
+    *,
+    unannounced: bool,
 ) -> AsyncIterator[Sequence[Target]]:
-    """Yield seeds as targets; each widens the scope and opens its origin as it goes by."""
+    """Yield seeds as targets; each widens the scope and opens its origin as it goes by.
+
+    ``unannounced``: sitemaps are wanted, and no robots.txt will tell where they are.
+    """
     async for batch in seeds.batches():
         targets = []
         for seed in batch:
@@ -129,6 +143,9 @@ async def _targets(
             if seed.typed:
                 trust.typed(urls.host(link.url))
             targets.append(Target(link.url, link.site, link.fp, seed=link.url, meta=seed.meta))
+            if unannounced:
+                usual = canon.of(urls.origin(link.url) + "/sitemap.xml")
+                targets.append(Target(usual.url, usual.site, usual.fp, link.url, meta=seed.meta))
         yield targets
 
 

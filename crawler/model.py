@@ -54,6 +54,7 @@ class Refusal(StrEnum):
     DEPTH = "depth"
     NOFOLLOW = "nofollow"
     INVALID = "invalid"
+    NOT_IN_SITEMAP = "not_in_sitemap"
     TOO_MANY = "too_many"
 
 
@@ -89,7 +90,7 @@ class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
         )
 
     def hop(self, link: Link) -> "Target":
-        """Return the target this one redirects to: same depth, one more hop."""
+        """Return the target this one redirects to, or names as a sitemap: same depth."""
         return Target(
             link.url, link.site, link.fp, self.seed, self.url, self.depth, self.hops + 1, self.meta
         )
@@ -170,12 +171,14 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     """What a page came to: its encoded record and the links that the scope admits.
 
     ``record`` is one JSON object without newline and without ``seq``, ready for a sink.
-    ``refused`` counts the links that were not admitted, by reason.
+    ``refused`` counts the links that were not admitted, by reason. ``hop`` says that they
+    are no deeper than the page itself: it was a sitemap.
     """
 
     record: bytes
     found: Sequence[Link] = ()
     refused: Mapping[Refusal, int] = {}
+    hop: bool = False
 
 
 class Verdict(StrEnum):
@@ -191,8 +194,8 @@ class Settled(msgspec.Struct, frozen=True):
     """What the frontier is to commit about one lease.
 
     With a ``verdict`` the URL has ended; without one it returns to the frontier, due in
-    ``again`` seconds with one attempt more. ``found`` are children (or, with ``hop``, the
-    redirect's target), added in the same commit.
+    ``again`` seconds with one attempt more. ``found`` are children (or, with ``hop``, what
+    a redirect or a sitemap leads to, at the same depth), added in the same commit.
     """
 
     lease: Lease

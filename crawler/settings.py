@@ -82,6 +82,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
     nofollow: Literal["obey", "ignore"] = "obey"
+    sitemap: Literal["off", "add", "only"] = "off"
     max_pages: int | None = None
     max_time: float | None = None
     max_size: int = 10_000_000

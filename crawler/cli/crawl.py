@@ -37,6 +37,10 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         help="Take these query parameters off every URL.")  # fmt: skip
 @_scope("--nofollow", type=click.Choice(["obey", "ignore"]), default=_defaults.nofollow,
         show_default=True, help="What to do about rel=nofollow and robots nofollow.")  # fmt: skip
+@_scope("--sitemap", type=click.Choice(["off", "add", "only"]), default=_defaults.sitemap,
+        show_default=True,
+        help="Follow the sitemaps that robots.txt names as well as links (add), or instead of "
+        "them (only; then also /sitemap.xml).")  # fmt: skip
 @_scope("-n", "--max-pages", type=NUMBER, metavar="N", help="Stop after exactly N pages.")
 @_scope("--max-time", type=DURATION, metavar="TIME", help="Stop after this time.")
 @_scope("--max-size", type=SIZE, metavar="SIZE", default="10M", show_default=True,

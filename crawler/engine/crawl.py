@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from crawler.engine.crew import Crew
 from crawler.engine.dispatch import TTL, Dispatch
@@ -85,6 +86,7 @@ class Crawl:
         scope: Scope,
         canon: Canon,
         limits: Limits,
+        sitemap: Literal["off", "add", "only"] = "off",
     ) -> None:
         self._limits = limits
         self._now = asyncio.get_running_loop().time
@@ -96,6 +98,7 @@ class Crawl:
         self._dispatch = Dispatch(
             self.shared, limits.sites, limits.per_site, limits.max_pages, limits.max_wait
         )
+        self._settle = Settle(self.shared, sink)
         self._crew = Crew(
             self.shared,
             fetcher,
@@ -106,8 +109,9 @@ class Crawl:
             self.permits,
             self._pulse,
             limits.workers,
+            sitemap,
+            self._settle.turn_away,
         )
-        self._settle = Settle(self.shared, sink)
         self._parser = parser
 
     @property

@@ -7,7 +7,9 @@ the crawl goes on. A site's next visit is free from the last byte on, before the
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from crawler import record
 from crawler.engine.line import Done, Shared
@@ -22,9 +24,10 @@ from crawler.model import (
     Outcome,
     Page,
     Settled,
+    Target,
     Verdict,
 )
-from crawler.policy import retry, robots, verdict
+from crawler.policy import retry, robots, urls, verdict
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
@@ -51,6 +54,8 @@ class Crew:
     permits: Permits
     pulse: Pulse
     size: int
+    sitemap: Literal["off", "add", "only"]
+    turn_away: Callable[[Sequence[Target]], Awaitable[None]]
 
     async def run(self) -> None:
         """Work until ``todo`` ends, then close ``done``."""
@@ -142,10 +147,30 @@ class Crew:
         except Exception as error:
             answer = self._bug(visit.lease, error)
         ended = self.shared.bench.heard(visit, answer, _now())
+        if isinstance(answer, robots.Rules):
+            await self._add_sitemaps(visit, answer)
         if ended is None:
             return None
         failed, attempts = ended
         return self._failed(visit.lease, failed, attempts)
+
+    async def _add_sitemaps(self, visit: Visit, rules: robots.Rules) -> None:
+        """Add the sitemaps that a seed's robots.txt names, or the one that is usual."""
+        target = visit.lease.target
+        if self.sitemap == "off" or target.depth or visit.robots is None:
+            return
+        usual = [urls.origin(target.url) + "/sitemap.xml"] if self.sitemap == "only" else []
+        links = [self.canon.link(visit.robots, each) for each in rules.sitemaps or usual]
+        wanted = [link for link in links if link and self.scope.refuses(link.url) is None]
+        added = await self.shared.frontier.add(
+            [
+                Target(link.url, link.site, link.fp, target.seed, visit.robots, meta=target.meta)
+                for link in wanted
+            ]
+        )
+        if added.turned_away:
+            await self.turn_away(added.turned_away)
+        self.shared.rouse(news=True)
 
     async def _end(self, lease: Lease, outcome: Outcome) -> Done:
         """Return what the outcome of a page's request comes to."""
@@ -157,7 +182,7 @@ class Crew:
             page = Page(lease.target, judged, lease.attempt + 1, time.time())
             parsed = await self.parser.parse(page)
             if not isinstance(parsed, Failed):
-                settled = Settled(lease, Verdict.FETCHED, found=parsed.found)
+                settled = Settled(lease, Verdict.FETCHED, found=parsed.found, hop=parsed.hop)
                 return Done(settled, Line(Verdict.FETCHED, parsed.record), None, parsed.refused)
             judged = parsed
         if isinstance(judged, Failed):

@@ -50,8 +50,9 @@ _MOST_ROUTES = 20_000
 class Wire:
     """Settings of the wire. Times in seconds, sizes in bytes.
 
-    With ``insecure`` the seeds' hosts are not asked for a valid certificate. ``overrides``
-    maps (host, port) to the address to use instead of the resolver's.
+    With ``insecure`` the seeds' hosts are not asked for a valid certificate; with ``xml``
+    XML and gzip files are read as HTML is. ``overrides`` maps (host, port) to the address
+    to use instead of the resolver's.
     """
 
     user_agent: str
@@ -59,6 +60,7 @@ class Wire:
     timeout: float = 30.0
     connect_timeout: float = 10.0
     insecure: bool = False
+    xml: bool = False
     overrides: Mapping[tuple[str, int], str] | None = None
 
 
@@ -143,7 +145,7 @@ class HttpFetcher:
                 )
                 cap = self._wire.max_size if most is None else most
                 exchange = _Exchange(url, response, cap, deadline, self._large, started)
-                return await exchange.read(whole=whole)
+                return await exchange.read(whole=whole or (self._wire.xml and _is_xml(response)))
         except TimeoutError as error:
             return _late(error, self._wire)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -331,6 +333,11 @@ def _readable(response: ClientResponse) -> bool:
         return True
     length = response.content_length
     return length is not None and length <= IDLE_BODY
+
+
+def _is_xml(response: ClientResponse) -> bool:
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return kind.endswith(("xml", "gzip"))
 
 
 def _late(error: TimeoutError, wire: Wire) -> Failed:

@@ -3,12 +3,12 @@
 import re
 from collections import Counter
 from hashlib import sha1
-from typing import Self
+from typing import Literal, Self
 
 import msgspec
 
 from crawler.model import Children, Failed, Fault, Link, Page, Parsed, Refusal
-from crawler.parse import charset, complexity, html
+from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.references import Known, References
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
@@ -21,8 +21,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     """How the pages of a crawl are read.
 
     ``agent`` is our product token, ``max_depth`` the depth from which on links are not
-    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass;
-    the others make the scope and the spelling of URLs.
+    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass,
+    ``sitemap`` whether sitemaps are read, too, or only they; the others make the scope and
+    the spelling of URLs.
     """
 
     agent: str
@@ -33,6 +34,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
+    sitemap: Literal["off", "add", "only"] = "off"
 
 
 class Reader:
@@ -63,6 +65,10 @@ class Reader:
         fetched = page.fetched
         kind = fetched.headers.get("content-type", "")
         robots_tag = fetched.headers.get("x-robots-tag", "")
+        if self._reading.sitemap != "off" and fetched.body and _may_be_sitemap(kind):
+            listed = sitemap.read(fetched.body)
+            if listed is not None:
+                return self._sitemap(page, listed)
         if not fetched.body or not _is_html(kind, fetched.body):
             robots = html.directives(robots_tag, self._reading.agent)
             return Parsed(self._record(page, html.Html(page.target.url, robots=robots), None, 0))
@@ -81,6 +87,17 @@ class Reader:
         found, refused = self._admit(page, said, follow, nofollow)
         return Parsed(self._record(page, said, name, n_links), found, refused)
 
+    def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
+        """Return a sitemap's record, and what it lists."""
+        known = self.references.look_up(page.target.url, dict.fromkeys(listed))
+        refused = Counter(each.refusal for each in known if each.refusal is not None)
+        found = [each.link for each in known if each.link and each.refusal is None]
+        if page.target.hops >= sitemap.MOST_NESTED:
+            refused[Refusal.DEPTH] += len(found)
+            found = []
+        record = self._record(page, html.Html(page.target.url), None, len(known))
+        return Parsed(record, found, refused, hop=True)
+
     def _admit(
         self, page: Page, said: html.Html, follow: list[Known], nofollow: list[Known]
     ) -> tuple[list[Link], Counter[Refusal]]:
@@ -98,6 +115,8 @@ class Reader:
                     refused[refusal or Refusal.INVALID] += 1
                 elif marked:
                     refused[Refusal.NOFOLLOW] += 1
+                elif self._reading.sitemap == "only":
+                    refused[Refusal.NOT_IN_SITEMAP] += 1
                 elif deepest:
                     refused[Refusal.DEPTH] += 1
                 else:
@@ -135,6 +154,11 @@ def make_scope(reading: Reading) -> Scope:
         [re.compile(pattern) for pattern in reading.include],
         [re.compile(pattern) for pattern in reading.exclude],
     )
+
+
+def _may_be_sitemap(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return not kind or kind.endswith(("xml", "gzip"))
 
 
 def _is_html(content_type: str, body: bytes) -> bool:
