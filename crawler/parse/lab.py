@@ -154,7 +154,7 @@ class Lab:
         """Hand pending pages to the children that have least to do."""
         for load in range(AHEAD):
             for child in self._children:
-                if child.batches == load and not (child.slow or child.solo):
+                if child.batches == load and child.ready:
                     self._send(child)
 
     def _send(self, child: "_Child") -> None:
@@ -318,6 +318,11 @@ class _Child(asyncio.Protocol):
         return len(self._ends)
 
     @property
+    def ready(self) -> bool:
+        """Whether it may be given more."""
+        return not (self.slow or self.solo or self._transport.is_closing())
+
+    @property
     def solo(self) -> bool:
         """Whether it is reading a page that goes alone, and is not known to be slow."""
         return not self.slow and len(self.jobs) == 1 and self.jobs[0][1].alone
@@ -339,7 +344,9 @@ class _Child(asyncio.Protocol):
         widened = scope.widened[self._widened :]
         self._widened = scope.version
         batch = Batch(first, widened, [job.page for job in jobs])
-        self._transport.write(frames.frame(batch))
+        # If it has just died, these pages are taken back with the others it had.
+        with contextlib.suppress(RuntimeError):
+            self._transport.write(frames.frame(batch))
 
     def done(self) -> _Job:
         """The first page it had has been read."""

@@ -42,3 +42,31 @@ def test_the_whole_line_is_at_least_half_as_fast_as_a_bare_loop(site: str, tmp_p
 
     assert statistics.median(ratios) >= LEAST, ratios
     print(f"whole line ÷ bare loop: {statistics.median(ratios):.2f}")
+
+
+def seconds(*args: str) -> float:
+    """Return how long a crawl takes as a whole process."""
+    started = time.monotonic()
+    ran = crawl(*args, timeout=60)
+    assert ran.code == 0, ran.err
+    return time.monotonic() - started
+
+
+def test_two_children_are_half_as_fast_again_as_none(site: str, tmp_path: Path) -> None:
+    flags = [site, "--per-host", "64", "--overwrite", "-o", str(tmp_path / "out.jsonl")]
+    ratios = [
+        seconds(*flags, "--parsers", "0") / seconds(*flags, "--parsers", "2") for _ in range(3)
+    ]
+
+    print(f"two children ÷ none: {statistics.median(ratios):.2f}")
+    assert statistics.median(ratios) >= 1.5, ratios
+
+
+def test_for_one_page_children_cost_a_fifth_of_a_second_at_most(site: str) -> None:
+    costs = [
+        seconds(site, "-n", "1", "--parsers", "2") - seconds(site, "-n", "1", "--parsers", "0")
+        for _ in range(5)
+    ]
+
+    print(f"children cost {statistics.median(costs):.3f} s for one page")
+    assert statistics.median(costs) <= 0.2, costs
