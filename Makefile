@@ -6,7 +6,7 @@ BIN := .venv/bin
 URL ?=
 ARGS ?=
 
-.PHONY: crawl test lint nightly clean
+.PHONY: crawl test lint coverage nightly clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -15,8 +15,13 @@ else
 	@$(BIN)/crawler crawl -v $(ARGS) $(URL)
 endif
 
-test: .venv/developing lint ## lint, types, import contracts and tests
+test: .venv/developing lint coverage ## lint, types, import contracts, coverage and tests
 	$(BIN)/pytest -m "not slow"
+
+coverage: .venv/developing ## policy and engine are covered by their own tests
+	$(BIN)/pytest -q -m "not slow" -k "not whole and not huge_site" tests/policy tests/engine \
+		--cov=crawler.policy --cov=crawler.engine --cov-branch --cov-fail-under=95 \
+		--cov-report=term:skip-covered
 
 lint: .venv/developing
 	$(BIN)/ruff check

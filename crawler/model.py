@@ -8,6 +8,7 @@ here; an exception always means a fault of ours.
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from sys import intern
 from typing import Literal
 
 import msgspec
@@ -85,15 +86,16 @@ class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     def child(self, link: Link) -> "Target":
         """Return the target for a link found on this page: one deeper."""
-        return Target(
-            link.url, link.site, link.fp, self.seed, self.url, self.depth + 1, 0, self.meta
-        )
+        return self._to(link, self.depth + 1, 0)
 
     def hop(self, link: Link) -> "Target":
         """Return the target this one redirects to, or names as a sitemap: same depth."""
-        return Target(
-            link.url, link.site, link.fp, self.seed, self.url, self.depth, self.hops + 1, self.meta
-        )
+        return self._to(link, self.depth, self.hops + 1)
+
+    def _to(self, link: Link, depth: int, hops: int) -> "Target":
+        # Millions of targets share few sites: interned, each is in memory once.
+        site = intern(link.site)
+        return Target(link.url, site, link.fp, self.seed, self.url, depth, hops, self.meta)
 
 
 class Lease(msgspec.Struct, frozen=True, gc=False):

@@ -5,6 +5,7 @@ is added by the sink (:func:`numbered`); everything else is encoded where it is 
 that parsing children can encode pages. Keys are always present, null where unknown.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,9 @@ from crawler.model import Failed, Lease, Line, Reason, Target, Verdict
 SCHEMA_VERSION = 1
 
 _encode = msgspec.json.Encoder().encode
+_ESCAPED = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
+)
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
@@ -154,20 +158,19 @@ def skip(target: Target, reason: Reason, detail: str | None, run: int, at: float
 def encode(record: msgspec.Struct) -> bytes:
     """Return a record as one line of strict JSON, without newline.
 
-    Line separators that JSON allows but line-splitters trip over (U+2028, U+2029 and
-    U+0085) are escaped; lone surrogates, which UTF-8 has no bytes for, become U+FFFD.
+    What JSON allows but line-splitters trip over (U+2028, U+2029, U+0085), or a terminal
+    would obey (U+007F to U+009F, bidi controls), is escaped; lone surrogates, which UTF-8
+    has no bytes for, become U+FFFD.
     """
     try:
         data = _encode(record)
     except UnicodeEncodeError:
         data = _encode(_scrub(msgspec.to_builtins(record, enc_hook=msgspec.json.decode)))
-    if b"\xe2\x80" in data or b"\xc2\x85" in data:
-        data = (
-            data.replace(b"\xe2\x80\xa8", b"\\u2028")
-            .replace(b"\xe2\x80\xa9", b"\\u2029")
-            .replace(b"\xc2\x85", b"\\u0085")
-        )
-    return data
+    return _ESCAPED.sub(_escape, data) if _ESCAPED.search(data) else data
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"\\u%04x" % ord(match[0].decode())
 
 
 def numbered(data: bytes, seq: int) -> bytes:

@@ -113,8 +113,18 @@ def test_no_line_splitter_sees_two_lines(separator: str) -> None:
         assert strict(text.encode())["seq"] == 7
 
 
-def test_neighbours_of_the_line_separators_stay_as_they_are() -> None:
-    text = "\u2027\u202a\u2019\x84\x86\xa0\xc2\u0080é"
+@pytest.mark.parametrize(
+    "control", ["\x7f", "\x80", "\x9b", "\x9f", "\u061c", "\u200e", "\u202e", "\u2066", "\u2069"]
+)
+def test_what_a_terminal_would_obey_is_escaped(control: str) -> None:
+    data = encode(page(title=f"a{control}b"))
+
+    assert control.encode() not in data
+    assert json.loads(data)["title"] == f"a{control}b"
+
+
+def test_neighbours_of_what_is_escaped_stay_as_they_are() -> None:
+    text = "\u2027\u2019\u202f\u200d\u2065\u206a\x7e\xa0\xc2é\u061b"
     assert json.dumps(text, ensure_ascii=False).encode() in encode(page(title=text))
 
 
