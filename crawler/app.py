@@ -53,6 +53,8 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
     Raises BadSetting or OutOfResources before anything has been asked of anyone.
     """
     agent = settings.user_agent or USER_AGENT
+    if not agent.isprintable():
+        raise BadSetting("--user-agent has no control characters")
     credentials = _credentials(settings)
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
     trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)

@@ -123,7 +123,7 @@ async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
             try:
                 chunk = await loop.run_in_executor(threads, os.read, descriptor, CHUNK)
             except OSError as error:
-                raise InputMissing(f"reading seeds failed: {error.strerror}") from None
+                raise InputMissing(f"cannot read seeds: {(error.strerror or '').lower()}") from None
             if not chunk:
                 break
             *lines, rest = (rest + chunk).split(b"\n")

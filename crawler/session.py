@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TextIO
 
 from crawler.app import join
-from crawler.engine.crawl import Crawl, Result
+from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
 from crawler.model import Line
 from crawler.record import SummaryRecord, encode, moment
@@ -57,7 +59,9 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
             result = await joined.crawl.run(joined.seeds, progress.update)
         summary = _summary(result)
         error = result.error or await _close(sink, summary, forced=result.forced)
-    if talk or settings.verbose:
+    if settings.progress == "json" or (settings.verbose and settings.log_format == "json"):
+        progress.around(encode(summary).decode(), last=True)
+    elif talk or settings.verbose:
         progress.around("\n".join(report_summary.lines(summary)), last=True)
     return _end(result, error)
 
@@ -88,6 +92,8 @@ def _end(result: Result, error: BaseException | None) -> Exit:
         if error.exit is not Exit.READER_CLOSED:
             log.error("%s", error)
         return error.exit
+    if result.reason == "max_wait":
+        log.error("nothing is due within --max-wait; try again later, or wait longer")
     if result.reason in _STOPPED:
         return _STOPPED[result.reason]
     return _judge_seeds(result)
@@ -157,15 +163,21 @@ def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None
 
     def hang_up() -> None:
         if on_terminal:
-            crawl.stop.signal("terminated")
+            end("terminated")
             return
         task = loop.create_task(reopen())
         reopening.add(task)
         task.add_done_callback(reopening.discard)
 
+    def end(reason: str) -> None:
+        if on_terminal and not crawl.stop.asked.is_set():
+            waits = f"{GRACE:g} s at most for what is in flight; again to end at once"
+            progress.around(f"crawler: {reason}; {waits}")
+        crawl.stop.signal(reason)
+
     handlers: dict[signal.Signals, Callable[[], Any]] = {
-        signal.SIGINT: lambda: crawl.stop.signal("interrupted"),
-        signal.SIGTERM: lambda: crawl.stop.signal("terminated"),
+        signal.SIGINT: lambda: end("interrupted"),
+        signal.SIGTERM: lambda: end("terminated"),
         signal.SIGHUP: hang_up,
         signal.SIGUSR1: progress.say,
     }
@@ -183,11 +195,16 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _shown(settings: Settings, *, on_terminal: bool) -> Literal["line", "json"] | None:
-    """Return how to show progress: on a terminal that does not show the data as well."""
+    """Return how to show progress: on a terminal where no records can come in between."""
     if settings.progress == "json":
         return "json"
-    automatic = settings.progress == "auto" and on_terminal and not _is_terminal(sys.stdout)
+    into_file = settings.output != "-" or _is_file(sys.stdout)
+    automatic = settings.progress == "auto" and on_terminal and into_file
     return "line" if (automatic or settings.progress == "bar") and not settings.quiet else None
+
+
+def _is_file(stream: TextIO | None) -> bool:
+    return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
 def _existing(settings: Settings) -> Existing:

@@ -6,7 +6,7 @@ sizes bytes, rates requests a second; None stands for "no limit".
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from typing import Literal
 
@@ -15,6 +15,10 @@ ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 RECORD_TYPES = ("page", "redirect", "error", "skip", "summary")
 DEFAULT_EMIT = ("page", "redirect", "error")
 
+_NUMBERS = {
+    "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
+    "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers",
+}  # fmt: skip
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3}
@@ -34,7 +38,11 @@ def size(text: str) -> int:
 
 def number(text: str) -> int:
     """Return a count from ``500``, ``20k`` or ``2M``."""
-    return round(_measure(text, _COUNTS, "a number is like 500, 20k or 2M"))
+    wrong = "a number is like 500, 20k or 2M"
+    value = _measure(text, _COUNTS, wrong)
+    if abs(value - round(value)) > 1e-6:
+        raise ValueError(wrong)
+    return round(value)
 
 
 def rate(text: str) -> float:
@@ -117,8 +125,17 @@ class Settings:
     debug: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_patterns()
         self._check_numbers()
+        if self.user_agent is not None and not self.user_agent.strip():
+            raise ValueError("--user-agent is empty")
+        if not self.emit:
+            raise ValueError("--emit names no record type")
+        if (self.append or self.overwrite) and self.output == "-":
+            raise ValueError("--append and --overwrite go with --output FILE")
+        if self.quiet and self.verbose:
+            raise ValueError("--quiet and --verbose exclude each other")
         if unknown := set(self.emit) - set(RECORD_TYPES):
             known = ", ".join(RECORD_TYPES)
             raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
@@ -126,6 +143,17 @@ class Settings:
             raise ValueError("--append and --overwrite exclude each other")
         for override in self.resolve:
             address_override(override)
+
+    def _check_types(self) -> None:
+        """Numbers are numbers and lists are lists: from Python anything may come."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            flag = "--" + each.name.replace("_", "-")
+            if isinstance(each.default, tuple):
+                if isinstance(value, str) or not all(isinstance(item, str) for item in value):
+                    raise ValueError(f"{flag} takes a list of strings")
+            elif each.name in _NUMBERS and not _is_number(value):
+                raise ValueError(f"{flag} takes a number, not {value!r}")
 
     def _check_patterns(self) -> None:
         for flag, patterns in (("--include", self.include), ("--exclude", self.exclude)):
@@ -159,6 +187,11 @@ class Settings:
         for flag, time in (("--delay", self.delay), ("--max-wait", self.max_wait)):
             if time < 0:
                 raise ValueError(f"{flag} is not negative")
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, or None for "no limit"."""
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _measure(text: str, units: dict[str, float] | dict[str, int], wrong: str) -> float:

@@ -10,13 +10,26 @@ from crawler.errors import Exit
 from crawler.version import __version__
 
 
+class _Group(click.Group):
+    """Knows what someone means who forgets the verb."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb, or say which one is missing."""
+        if "." in args[0] or "/" in args[0]:
+            raise click.UsageError(f"say what to do: crawler crawl {args[0]}", ctx)
+        return super().resolve_command(ctx, args)
+
+
 @click.group(
+    cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: crawler crawl example.com",
 )
 @click.version_option(__version__, prog_name="crawler")
 def command() -> None:
-    """Crawl websites politely; stdout is data, one JSON object a line."""
+    """Crawl websites politely; stdout is data, one JSON object per line."""
 
 
 command.add_command(crawl)
@@ -50,7 +63,10 @@ def _fill_standard_streams() -> None:
 
 def _run() -> int:
     try:
-        return int(command.main(standalone_mode=False) or 0)
+        return int(command.main(prog_name="crawler", standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.USAGE
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         path = where.command_path if where is not None else "crawler"

@@ -18,10 +18,10 @@ _people = partial(click.option, cls=Grouped, group="People")
 _many: dict[str, Any] = {"multiple": True, "default": ()}
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Crawl from one or more URLs.")
 @click.argument("seeds", nargs=-1, metavar="[URL]...")
 @_seeds("-i", "--input", metavar="FILE",
-        help="Read seeds from FILE, or from stdin with '-': a URL a line, or "
+        help="Read seeds from FILE, or from stdin with '-': one URL per line, or "
         '{"url": …, "meta": …}; crawling starts before the input ends.')  # fmt: skip
 @_scope("-d", "--depth", type=int, metavar="N",
         help="Follow links at most N deep; a site is then crawled level by level.")  # fmt: skip
@@ -42,7 +42,8 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         help="Follow the sitemaps that robots.txt names as well as links (add), or instead of "
         "them (only; then also /sitemap.xml).")  # fmt: skip
 @_scope("-n", "--max-pages", type=NUMBER, metavar="N", help="Stop after exactly N pages.")
-@_scope("--max-time", type=DURATION, metavar="TIME", help="Stop after this time.")
+@_scope("--max-time", type=DURATION, metavar="TIME",
+        help="Stop after this time (and at most 10 s for what is in flight).")  # fmt: skip
 @_scope("--max-size", type=SIZE, metavar="SIZE", default="10M", show_default=True,
         help="Cut bodies off here, decoded or not.")  # fmt: skip
 @_scope("--max-queued", type=NUMBER, metavar="N", default="2M", show_default=True,
@@ -62,7 +63,7 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_speed("--connect-timeout", type=DURATION, metavar="TIME", default="10s", show_default=True,
         help="Time to look a name up, and time to connect.")  # fmt: skip
 @_speed("--retries", type=int, metavar="N", default=_defaults.retries, show_default=True,
-        help="Tries more after no answer, half an answer, 429 and 5xx.")  # fmt: skip
+        help="Extra tries after no answer, half an answer, 429 and 5xx.")  # fmt: skip
 @_speed(
     "--parsers",
     type=PARSERS,
@@ -87,7 +88,8 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
        help="Connect to ADDR for this host and port.")  # fmt: skip
 @_wire("--ignore-robots", is_flag=True, help="Do not read robots.txt. For your own sites.")
 @_wire("--allow-private", is_flag=True,
-       help="Let links and redirects lead to private addresses, too.")  # fmt: skip
+       help="Let links, redirects and seeds from --input lead to private "
+       "addresses, too.")  # fmt: skip
 @_output("-o", "--output", metavar="FILE", default="-",
          help="Write records here instead of stdout.")  # fmt: skip
 @_output("--append", is_flag=True, help="Add to FILE if it holds data.")
@@ -96,18 +98,18 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
          help="Record types to write, of page,redirect,error,skip,summary "
          "(default: page,redirect,error).")  # fmt: skip
 @_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@_people("-v", "--verbose", is_flag=True, help="Say what fails, and sum up at the end.")
+@_people("-v", "--verbose", is_flag=True, help="Report what fails, and sum up at the end.")
 @_people("--progress", type=click.Choice(["auto", "bar", "json", "off"]),
          default=_defaults.progress, show_default=True,
-         help="Live line on stderr (auto: if that is a terminal and stdout is not), or a JSON "
-         "object a second.")  # fmt: skip
+         help="Live line on stderr (auto: if that is a terminal and records go to a file), or "
+         "a JSON object a second.")  # fmt: skip
 @_people("--log-format", type=click.Choice(["text", "json"]), default=_defaults.log_format,
          show_default=True, help="How to write messages on stderr.")  # fmt: skip
 @_people("--loop", type=click.Choice(["auto", "asyncio", "uvloop"]), default=_defaults.loop,
          show_default=True, help="Event loop (auto: uvloop if installed).")  # fmt: skip
 @_people("--debug", is_flag=True, help="asyncio's debug mode: slow callbacks are named.")
 def crawl(seeds: tuple[str, ...], **flags: Any) -> int:
-    """Crawl from one or more URLs and write a JSON object a line to stdout.
+    """Crawl from one or more URLs and write one JSON object per line to stdout.
 
     A URL may be typed short: 'example.com' is https, 'localhost:8000' is http. '-' reads
     URLs from stdin. Sites are visited politely: robots.txt is obeyed, with Crawl-delay and

@@ -51,7 +51,8 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section a group, in the order in which the groups first appear."""
         groups: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        for param in sorted(options, key=lambda option: not isinstance(option, Grouped)):
             entry = param.get_help_record(ctx)
             if entry is not None:
                 groups.setdefault(getattr(param, "group", "Other"), []).append(entry)

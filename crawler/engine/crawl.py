@@ -16,6 +16,7 @@ from crawler.engine.pulse import BEAT, Pulse
 from crawler.engine.settle import Settle
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
+from crawler.errors import ReaderClosed
 from crawler.model import Status, Tally, Target
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
@@ -140,7 +141,7 @@ class Crawl:
                     task.cancel()
         except* Exception as errors:
             error = _first(errors)
-            self.stop.ask("failed")
+            self.stop.ask("reader_closed" if isinstance(error, ReaderClosed) else "failed")
         frontier = self.shared.frontier
         await frontier.give_back(self.shared.bench.clear())
         tally = await frontier.tally()

@@ -81,7 +81,7 @@ class Dispatch:
         for site, delay, wait in self._shared.bench.paced(self._now()):
             await self._shared.frontier.pace(site, delay, wait)
         for site, limit in self._shared.bench.limits().items():
-            log.info("%s: %d requests at once", site, limit)
+            log.info("%s is slow or refuses: %d at once from here on", site, limit)
 
     async def _wait(self) -> bool:
         """Sleep until something may be done; return False when that will never be."""

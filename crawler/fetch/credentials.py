@@ -8,7 +8,7 @@ anywhere else carries none of it.
 import netrc
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from multidict import CIMultiDict
 
@@ -17,6 +17,10 @@ from crawler.policy import urls
 Headers = CIMultiDict[str]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING = {
+    "connection", "content-length", "expect", "keep-alive", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade",
+}  # fmt: skip
 _EVERYWHERE = re.compile(r"(accept(-.*)?|user-agent)", re.IGNORECASE)
 
 
@@ -32,7 +36,7 @@ class Credentials:
     def __init__(
         self,
         headers: Iterable[str] = (),
-        cookies: Iterable[str] = (),
+        cookies: Sequence[str] = (),
         auth: str | None = None,
         *,
         use_netrc: bool = False,
@@ -43,6 +47,9 @@ class Credentials:
         self._seeds: dict[str, Headers] = {}
         for line in headers:
             self._add(line)
+        for cookie in cookies:
+            if "=" not in cookie:
+                raise ValueError(f"-b {cookie!r}: a cookie is NAME=VALUE")
         if jar := "; ".join(cookies):
             given = self._for_seeds.get("Cookie")
             self._for_seeds["Cookie"] = _clean(f"{given}; {jar}" if given else jar)
@@ -85,6 +92,8 @@ class Credentials:
         name, value = name.strip(), _clean(value.strip())
         if not colon or not _NAME.fullmatch(name):
             raise ValueError(f"-H {line!r}: a header is 'Name: value'")
+        if name.lower() in _FRAMING:
+            raise ValueError(f"-H {line!r}: this header is for the connection, not for you")
         if origin is not None:
             self._bound.setdefault(origin, CIMultiDict())[name] = value
         elif _EVERYWHERE.fullmatch(name):

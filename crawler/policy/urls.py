@@ -22,9 +22,9 @@ from crawler.model import Link
 MAX_REFERENCE = 16_384
 """A longer reference on a page is no URL to us (bytes it would cost to remember it)."""
 
-_SCHEME = re.compile(
-    r"[a-z][a-z0-9+.-]*://|(?:about|blob|data|file|javascript|mailto|news|tel):(?!\d+(?:/|$))",
-    re.IGNORECASE,
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(
+    r"(?:about|blob|data|file|javascript|mailto|news|tel):(?!//|\d+(?:/|$))", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<![^/])[^/?#]*@")  # what an error must not quote
 _SCHEMES = ("http://", "https://")
@@ -82,7 +82,11 @@ def seed(text: str) -> Seed:
     port other than 443. Raises ValueError with a sentence for people.
     """
     typed = text.strip()
-    shown = repr(_USERINFO.sub("", typed)[:200])
+    shown = repr((_USERINFO.sub("", typed) if "//" in typed else typed.rpartition("@")[2])[:200])
+    if typed.startswith(("/", "./", "../")) and not typed.startswith("//"):
+        raise ValueError(f"not a URL: {shown} (a file of URLs is read with --input)")
+    if other := _OTHER_SCHEME.match(typed):
+        raise ValueError(f"only http and https can be crawled, not {other[0]}")
     if typed.startswith("//"):
         typed = "https:" + typed
     elif not _SCHEME.match(typed):

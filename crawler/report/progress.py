@@ -76,7 +76,10 @@ class Progress:
         if self._latest is None:
             return "{}"
         latest: dict[str, Any] = msgspec.to_builtins(self._latest)
-        return msgspec.json.encode({"type": "progress", "rate": self._rate(), **latest}).decode()
+        latest["elapsed"] = round(self._latest.elapsed, 3)
+        latest["slow"] = [[site, round(wait, 3)] for site, wait in self._latest.slow]
+        head = {"v": 1, "type": "progress", "rate": round(self._rate(), 1)}
+        return msgspec.json.encode(head | latest).decode()
 
     def around(self, text: str, *, last: bool = False) -> None:
         """Write lines with the live line out of their way; ``last``: it does not come back."""

@@ -11,6 +11,7 @@ _ENDS = {
     "max_wait": "nothing due for longer than --max-wait",
     "interrupted": "interrupted",
     "terminated": "terminated",
+    "reader_closed": "the reader has closed the output",
     "failed": "stopped by an error",
 }
 
@@ -20,22 +21,26 @@ def lines(summary: SummaryRecord) -> list[str]:
     seconds = summary.elapsed_ms / 1000
     rate = summary.fetched / seconds if seconds else 0.0
     terms = [
-        f"{summary.fetched:,} pages",
-        f"{summary.redirected:,} redirects",
-        f"{summary.failed:,} errors{_parts(summary.errors)}",
+        _count(summary.fetched, "page"),
+        _count(summary.redirected, "redirect"),
+        _count(summary.failed, "error") + _parts(summary.errors),
         f"{summary.skipped:,} skipped{_parts(summary.skips)}",
         *([f"{summary.gone:,} gone"] if summary.gone else []),
         f"{summary.left:,} left",
     ]
     megabytes = summary.wire_bytes / 1e6
     told = [
-        f"{summary.discovered:,} URLs = {' + '.join(terms)}",
-        f"{summary.requests:,} requests, {megabytes:,.1f} MB, {seconds:,.1f} s, "
+        f"{_count(summary.discovered, 'URL')} = {' + '.join(terms)}",
+        f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]
     if summary.refused:
         told.insert(1, f"links not followed:{_parts(summary.refused)}")
     return told
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _parts(counts: Mapping[str, int]) -> str:

@@ -34,6 +34,10 @@ class Output:
         self.offset = os.fstat(descriptor).st_size if self.seekable else 0
         self.writes = 0
 
+    @property
+    def _spoken(self) -> str:
+        return "stdout" if self.name == "-" else self.name
+
     @classmethod
     async def open(cls, name: str, existing: Existing) -> "Output":
         """Open an output. Raises CannotCreate or TryLater with the remedy."""
@@ -58,11 +62,11 @@ class Output:
             while rest:
                 rest = rest[await self._file.write(rest) or 0 :]
         except BrokenPipeError:
-            raise ReaderClosed(f"the reader of {self.name} has closed it") from None
+            raise ReaderClosed(f"the reader of {self._spoken} has closed it") from None
         except OSError as error:
             words = (error.strerror or str(error)).lower()
             hint = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise WriteFailed(f"writing {self.name} failed: {words}{hint}") from None
+            raise WriteFailed(f"writing {self._spoken} failed: {words}{hint}") from None
         self.offset += len(data)
 
     async def reopen(self) -> None:

@@ -48,6 +48,14 @@ def one_line(ran: Ran, *words: str) -> bool:
         (["x", "-H", "no colon"], ["-H"]),
         (["x", "-H", "@nowhere X: 1"], ["@ORIGIN"]),
         (["x", "-H", "X: a\nY: b"], ["control"]),
+        (["x", "-H", "Content-Length: 5"], ["connection"]),
+        (["x", "-b", "nonsense"], ["NAME=VALUE"]),
+        (["x", "-A", "a\nb"], ["--user-agent"]),
+        (["x", "-A", ""], ["--user-agent"]),
+        (["x", "--emit", ""], ["--emit"]),
+        (["x", "--append"], ["--output"]),
+        (["x", "-q", "-v"], ["--quiet", "--verbose"]),
+        (["x", "-n", "1.5"], ["500"]),
         (["x", "--auth", "nobody"], ["USER:PASSWORD"]),
         (["x", "--resolve", "host:port"], ["example.com:443"]),
         (["x", "--append", "--overwrite", "-o", "f"], ["--append", "--overwrite"]),
@@ -197,6 +205,22 @@ def test_nothing_due_within_max_wait_is_75(web: Web) -> None:
 
     assert ran.code == 75
     assert (ran.records[0]["end_reason"], ran.records[0]["left"]) == ("max_wait", 1)
+    assert one_line(ran, "--max-wait")
+
+
+def test_without_a_verb_people_are_told_what_there_is() -> None:
+    bare, forgot = crawler(), crawler("https://example.com/")
+
+    assert (bare.code, forgot.code) == (2, 2)
+    assert bare.err.startswith("Usage: crawler")
+    assert one_line(forgot, "crawler crawl https://example.com/")
+
+
+def test_a_path_is_not_taken_for_a_host() -> None:
+    ran = crawl("/etc/passwd")
+
+    assert ran.code == 65
+    assert "--input" in ran.err
 
 
 def test_help_and_version_are_zero() -> None:

@@ -93,6 +93,24 @@ def test_hup_on_a_terminal_is_term(web: Web, start: object) -> None:
     assert process.returncode == 143
 
 
+def test_on_a_terminal_the_first_signal_says_what_happens(web: Web, start: object) -> None:
+    leader, follower = os.openpty()
+    process = start(f"{endless(web)}/slow", stdin=follower, stderr=follower)  # type: ignore[operator]
+    os.close(follower)
+    wait_for(lambda: web.requests("/slow"))
+
+    process.send_signal(signal.SIGINT)
+    told = b""
+    while b"again" not in told:
+        told += os.read(leader, 1_000)
+    process.send_signal(signal.SIGINT)
+    process.wait(5)
+    os.close(leader)
+
+    assert process.returncode == 130
+    assert b"10 s at most for what is in flight; again to end at once" in told
+
+
 def test_hup_elsewhere_reopens_the_output(web: Web, start: object, tmp_path: Path) -> None:
     out, rotated = tmp_path / "out.jsonl", tmp_path / "out.1.jsonl"
     process = start(endless(web), "-o", str(out), "-n", "300", stdin=subprocess.DEVNULL)  # type: ignore[operator]
