@@ -92,7 +92,8 @@ class Crawl:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in options.items()
         }
-        self._settings = Settings(seeds=tuple(urls), **given)
+        seeds = (urls,) if isinstance(urls, str) else tuple(urls)
+        self._settings = Settings(seeds=seeds, **given)
         self._sink = _Records(self._settings.emit)
         self._running: asyncio.Task[None] | None = None
         self._stop_asked = False
@@ -111,8 +112,10 @@ class Crawl:
     ) -> None:
         if self._running is not None:
             self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._running
+            self._sink.end()
+            await asyncio.wait([self._running])  # which passes a cancellation of ours on
+            if not self._running.cancelled():
+                self._running.exception()  # has been raised to whoever iterated, or never will
             await asyncio.sleep(0)  # transports close in the loop's next turn
 
     def __aiter__(self) -> Self:
@@ -123,7 +126,9 @@ class Crawl:
             raise RuntimeError("use 'async with Crawl(…) as crawl' before iterating")
         record = await self._sink.take()
         if record is None:
-            await self._running  # raises what stopped the crawl
+            await asyncio.wait([self._running])
+            if not self._running.cancelled():
+                self._running.result()  # raises what stopped the crawl
             raise StopAsyncIteration
         return record
 
@@ -142,11 +147,14 @@ class Crawl:
     async def _run(self) -> None:
         try:
             seeds = Seeds(self._settings.seeds, self._settings.input)
-            async with join(self._settings, seeds, self._sink) as self._joined:
+            # However slowly records are taken, a crawl that was asked to stop loses none.
+            async with join(self._settings, seeds, self._sink, grace=None) as self._joined:
                 if self._stop_asked:
                     self.stop()
-                result = await self._joined.crawl.run(self._joined.seeds)
-                await self.status()
+                try:
+                    result = await self._joined.crawl.run(self._joined.seeds)
+                finally:
+                    await self.status()
             if result.error is not None:
                 raise result.error
         finally:

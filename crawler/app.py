@@ -8,7 +8,7 @@ import resource
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from crawler.engine.crawl import Crawl, Limits
+from crawler.engine.crawl import GRACE, Crawl, Limits
 from crawler.errors import BadSetting, OutOfResources
 from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
@@ -39,18 +39,20 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A crawl ready to run, its seeds, and its parsing children if it has any."""
+    """A crawl ready to run, and its seeds."""
 
     crawl: Crawl
     seeds: AsyncIterator[Sequence[Target]]
-    lab: Lab | None
 
 
 @contextlib.asynccontextmanager
-async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Joined]:
+async def join(
+    settings: Settings, seeds: Seeds, sink: Sink, grace: float | None = GRACE
+) -> AsyncIterator[Joined]:
     """Join the rooms for one run; what they hold open is closed at the end.
 
-    Raises BadSetting or OutOfResources before anything has been asked of anyone.
+    ``grace`` is how many seconds it may take to drain (None: as long as it takes). Raises
+    BadSetting or OutOfResources before anything has been asked of anyone.
     """
     agent = settings.user_agent or USER_AGENT
     if not agent.isprintable():
@@ -87,10 +89,9 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
     parsers = _children(settings)
     async with contextlib.AsyncExitStack() as stack:
         fetcher = await stack.enter_async_context(HttpFetcher(wire, credentials, trust))
-        lab = Lab(reading, scope, parsers) if parsers else None
         parser: Parser = Reader(reading, scope, guarded=True)
-        if lab is not None:
-            parser = await stack.enter_async_context(lab)
+        if parsers:
+            parser = await stack.enter_async_context(Lab(reading, scope, parsers))
         crawl = Crawl(
             frontier=MemoryFrontier(
                 asyncio.get_running_loop().time,
@@ -115,12 +116,13 @@ async def join(settings: Settings, seeds: Seeds, sink: Sink) -> AsyncIterator[Jo
                 max_pages=settings.max_pages,
                 max_time=settings.max_time,
                 max_wait=settings.max_wait,
+                grace=grace,
             ),
             sitemap=settings.sitemap,
         )
         unannounced = settings.sitemap == "only" and settings.ignore_robots
         targets = _targets(seeds, canon, scope, fetcher, trust, unannounced=unannounced)
-        yield Joined(crawl, targets, lab)
+        yield Joined(crawl, targets)
 
 
 async def _targets(

@@ -134,3 +134,5 @@ async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
             yield [rest]
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
+        if descriptor > 2:
+            os.close(descriptor)

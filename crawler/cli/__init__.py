@@ -1,6 +1,7 @@
 """The command: words and exit codes, nothing else. Everything heavy is imported late."""
 
 import os
+import signal
 import sys
 
 import click
@@ -42,6 +43,7 @@ def main() -> None:
     be written has been written.
     """
     _fill_standard_streams()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # nothing to tell yet
     code = _run()
     for stream in (sys.stdout, sys.stderr):
         try:

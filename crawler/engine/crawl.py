@@ -52,7 +52,7 @@ class Limits:
     max_pages: int | None = None
     max_time: float | None = None
     max_wait: float = 300.0
-    grace: float = GRACE
+    grace: float | None = GRACE
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,7 @@ class Crew:
             self.shared.bench.put_back(visit, _now())
             return None
         try:
-            if retry.passing(outcome) and self.pulse.missed_since(visit.started):
-                # It was us who stood still, not the server: that costs no attempt.
+            if self._was_us(visit, outcome):
                 self.shared.bench.repeat(visit, _now())
                 return None
             if visit.robots is not None:
@@ -116,9 +115,14 @@ class Crew:
             shared.stats.bytes += len(outcome.body or b"")
             if retry.overloaded(outcome):
                 pause = retry.retry_after(outcome.headers, time.time())
-        shared.bench.release(visit, outcome, _now(), pause)
+        telling = not self._was_us(visit, outcome)
+        shared.bench.release(visit, outcome, _now(), pause, telling=telling)
         shared.rouse()
         return outcome
+
+    def _was_us(self, visit: Visit, outcome: Outcome) -> bool:
+        """Whether a failure is because we stood still, not the server: it costs no attempt."""
+        return retry.passing(outcome) and self.pulse.missed_since(visit.started)
 
     async def _fetch(self, visit: Visit) -> Outcome | None:
         shared = self.shared

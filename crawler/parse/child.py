@@ -8,6 +8,7 @@ done with cannot outlive its parent.
 import contextlib
 import ctypes
 import mmap
+import os
 import resource
 import signal
 import socket
@@ -57,10 +58,11 @@ class _Child:
         self._alarm = alarm
         self._reader = Reader.of(setup.reading)
         self._widen(setup.widened)
+        frames.SLOT.pack_into(self._shared, 0, frames.IDLE)
 
     def serve(self, source: BinaryIO) -> None:
         """Read batch after batch."""
-        while isinstance(batch := _receive(source), Batch):
+        while isinstance(batch := _received(source), Batch):
             self._widen(batch.widened)
             self._batch(batch)
 
@@ -79,7 +81,7 @@ class _Child:
             if len(page.fetched.body or b"") > LARGE:
                 _trim()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        frames.SLOT.pack_into(self._shared, 0, 0)
+        frames.SLOT.pack_into(self._shared, 0, frames.IDLE)
         if results:
             self._report(first, results)
 
@@ -98,6 +100,14 @@ class _Child:
     def _widen(self, urls: Iterable[str]) -> None:
         for url in urls:
             self._reader.scope.widen(url)
+
+
+def _received(source: BinaryIO) -> Setup | Batch | None:
+    """Return the next order; what is too large even to arrive ends the child in silence."""
+    try:
+        return _receive(source)
+    except MemoryError:
+        os._exit(1)
 
 
 def _receive(source: BinaryIO) -> Setup | Batch | None:

@@ -11,7 +11,12 @@ from crawler.parse.page import Reading
 _LENGTH = struct.Struct("<I")
 
 SLOT = struct.Struct("<Q")
-"""The shared slot names the page in hand, so that a death has a culprit; 0: none."""
+"""The shared slot names the page in hand, so that a death has a culprit.
+
+0 until the child is set up, ``IDLE`` while it has no page.
+"""
+
+IDLE = 2**64 - 1
 
 
 class Setup(msgspec.Struct, frozen=True, array_like=True, tag="setup"):

@@ -52,8 +52,8 @@ HELPERS = 4
 """Children beyond their number while all the others are slow."""
 
 FRUITLESS, DIED, KILLED = 100, 20, 1
-"""Children that end by themselves (or are killed) without having read a page, one after
-another, weigh so much; at that weight none ever will."""
+"""Children that end by themselves (or are killed) before they are set up, one after another,
+weigh so much; at that weight none ever will be."""
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -113,9 +113,13 @@ class Lab:
         self.deaths = 0
 
     async def __aenter__(self) -> Self:
-        for _ in range(self._count):
-            await self._spawn()
         self._watching = asyncio.create_task(self._watch(), name="lab")
+        try:
+            for _ in range(self._count):
+                await self._spawn()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -126,10 +130,12 @@ class Lab:
     ) -> None:
         self._closing = True
         self._watching.cancel()
-        await asyncio.gather(self._watching, *self._mourning, return_exceptions=True)
-        for child in self._children:
-            child.end()
-        self._children.clear()
+        try:
+            await asyncio.gather(self._watching, *self._mourning, return_exceptions=True)
+        finally:
+            for child in self._children:
+                child.end()
+            self._children.clear()
         await asyncio.sleep(0)  # transports close in the loop's next turn
 
     @property
@@ -151,10 +157,17 @@ class Lab:
         return cast("Parsed | Failed", await future)
 
     def _feed(self) -> None:
-        """Hand pending pages to the children that have least to do."""
+        """Hand pending pages to the children that have least to do.
+
+        While a page waits to go alone, one child gets no more until it is free for it.
+        """
+        ready = [child for child in self._children if child.ready]
+        spared = None
+        if self._alone and ready and not any(child.solo for child in self._children):
+            spared = min(ready, key=lambda child: len(child.jobs))
         for load in range(AHEAD):
-            for child in self._children:
-                if child.batches == load and child.ready:
+            for child in ready:
+                if child.batches == load and child.ready and (child is not spared or not load):
                     self._send(child)
 
     def _send(self, child: "_Child") -> None:
@@ -163,10 +176,9 @@ class Lab:
         Such pages go one at a time, for they may take long; the others do not wait for them.
         """
         if self._alone and not child.jobs and not any(each.solo for each in self._children):
-            jobs = [self._alone.popleft()]
+            jobs = _first(self._alone, 1)
         else:
-            jobs = [self._pending.popleft() for _ in range(min(BATCH, len(self._pending)))]
-        jobs = [job for job in jobs if not job.future.done()]
+            jobs = _first(self._pending, BATCH)
         if jobs:
             child.send(jobs, self._numbers + 1, self._scope)
             self._numbers += len(jobs)
@@ -179,8 +191,8 @@ class Lab:
     def settle(self, child: "_Child", report: Report) -> None:
         """Take results in, in the order in which the pages were sent."""
         self._fruitless = 0
-        for result in report.results:
-            job = child.done()
+        for number, result in enumerate(report.results, report.first):
+            job = child.done(number)
             if not job.future.done():
                 _resolve(job.future, result)
         helping = len(self._children) > self._count
@@ -201,10 +213,12 @@ class Lab:
             return
         self.deaths += 1
         self._children.remove(child)
-        culprit = child.in_hand
+        culprit, started = child.in_hand, child.started
         how = child.end()
-        if culprit is None:
+        if not started:
             self._fruitless += KILLED if child.killed else DIED
+        elif culprit is None and child.jobs:
+            culprit = child.jobs[0][1]  # it had no time to say what it has in hand
         self._take_back(child, culprit)
         if culprit is not None and culprit.suspect:
             if not culprit.future.done():
@@ -233,16 +247,22 @@ class Lab:
             self._pending.clear()
             self._alone.clear()
             return
-        child = await _Child.spawn(self, self._reading, self._scope, self._deadline, self._memory)
-        self._children.append(child)  # ended by __aexit__, which waits for this
+        try:
+            child = _Child.spawn(self, self._deadline, self._memory)
+        except OSError as error:
+            log.warning("cannot start a parser: %s", error.strerror)
+            self._fruitless += KILLED
+            return
+        self._children.append(child)
+        await child.set_up(self._reading, self._scope)
 
     async def _help_out(self) -> None:
-        """Start a child beyond their number if pages wait while every child is slow."""
+        """Make up their number, and more if pages wait while every child is slow."""
         waiting = self._pending or self._alone
-        if waiting and all(child.slow for child in self._children):
-            if len(self._children) < self._count + HELPERS:
-                await self._spawn()
-            self._feed()
+        helpers = HELPERS if waiting and all(child.slow for child in self._children) else 0
+        if len(self._children) < self._count + helpers:
+            await self._spawn()
+        self._feed()
 
     async def _watch(self) -> None:
         """End children that are over their deadline, or that someone has stopped."""
@@ -265,12 +285,18 @@ class Lab:
 class _Child(asyncio.Protocol):
     """One child, seen from here: its process, its socket, what it has been given."""
 
-    _transport: asyncio.Transport
-
-    def __init__(self, lab: Lab, process: "subprocess.Popen[bytes]", slot: mmap.mmap) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        process: "subprocess.Popen[bytes]",
+        slot: mmap.mmap,
+        ours: socket.socket,
+    ) -> None:
         self._lab = lab
         self.process = process
         self._slot = slot
+        self._socket = ours
+        self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._widened = 0
         self._seen = 0
@@ -281,36 +307,42 @@ class _Child(asyncio.Protocol):
         self.slow = False
 
     @classmethod
-    async def spawn(
-        cls, lab: Lab, reading: Reading, scope: Scope, deadline: float, memory: int
-    ) -> "_Child":
-        """Start a process and tell it how to read."""
+    def spawn(cls, lab: Lab, deadline: float, memory: int) -> "_Child":
+        """Start a process. Raises OSError where the system has no room for one."""
         ours, theirs = socket.socketpair()
         with theirs, tempfile.TemporaryFile() as file:
             file.truncate(frames.SLOT.size)
             slot = mmap.mmap(file.fileno(), frames.SLOT.size)
             passed = (theirs.fileno(), file.fileno())
-            process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own code; takes 2 ms
-                [
-                    sys.executable, "-I", "-S", "-c", _BOOT,
-                    json.dumps([path or os.getcwd() for path in sys.path]),
-                    *map(str, passed), str(memory), str(deadline),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=passed,
-                start_new_session=True,  # Ctrl-C is for us to deal with
-            )  # fmt: skip
+            try:
+                process = subprocess.Popen(  # noqa: S603 - our own code; takes 2 ms
+                    [
+                        sys.executable, "-I", "-S", "-c", _BOOT,
+                        json.dumps([path or os.getcwd() for path in sys.path]),
+                        *map(str, passed), str(memory), str(deadline),
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=passed,
+                    start_new_session=True,  # Ctrl-C is for us to deal with
+                )  # fmt: skip
+            except OSError:
+                ours.close()
+                slot.close()
+                raise
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             ours.setsockopt(socket.SOL_SOCKET, option, 1024 * 1024)
         ours.setblocking(False)
-        child = cls(lab, process, slot)
+        return cls(lab, process, slot, ours)
+
+    async def set_up(self, reading: Reading, scope: Scope) -> None:
+        """Connect, and tell it how to read."""
         loop = asyncio.get_running_loop()
-        child._transport, _ = await loop.create_connection(lambda: child, sock=ours)
-        child._transport.set_write_buffer_limits(high=2**30)  # AHEAD is the limit
-        child._widened = scope.version
-        child._transport.write(frames.frame(Setup(reading, scope.widened[:])))
-        return child
+        transport, _ = await loop.create_connection(lambda: self, sock=self._socket)
+        transport.set_write_buffer_limits(high=2**30)  # AHEAD is the limit
+        self._widened = scope.version
+        transport.write(frames.frame(Setup(reading, scope.widened[:])))
+        self._transport = transport
 
     @property
     def batches(self) -> int:
@@ -320,7 +352,8 @@ class _Child(asyncio.Protocol):
     @property
     def ready(self) -> bool:
         """Whether it may be given more."""
-        return not (self.slow or self.solo or self._transport.is_closing())
+        connected = self._transport is not None and not self._transport.is_closing()
+        return connected and not (self.slow or self.solo)
 
     @property
     def solo(self) -> bool:
@@ -332,6 +365,11 @@ class _Child(asyncio.Protocol):
         """The page it is reading, or was when it died."""
         slot = self._slot_value()
         return next((job for number, job in self.jobs if number == slot), None)
+
+    @property
+    def started(self) -> bool:
+        """Whether it has been set up."""
+        return self._slot_value() != 0
 
     def send(self, jobs: list[_Job], first: int, scope: Scope) -> None:
         """Give it a batch, and what has come into the scope since the last one."""
@@ -346,11 +384,13 @@ class _Child(asyncio.Protocol):
         batch = Batch(first, widened, [job.page for job in jobs])
         # If it has just died, these pages are taken back with the others it had.
         with contextlib.suppress(RuntimeError):
-            self._transport.write(frames.frame(batch))
+            if self._transport is not None:
+                self._transport.write(frames.frame(batch))
 
-    def done(self) -> _Job:
+    def done(self, reported: int) -> _Job:
         """The first page it had has been read."""
         number, job = self.jobs.popleft()
+        assert number == reported, "a parser has answered out of turn"  # noqa: S101
         if number == self._ends[0]:
             self._ends.popleft()
         self.slow = False
@@ -386,7 +426,12 @@ class _Child(asyncio.Protocol):
 
     def end(self) -> str:
         """Make sure that it has gone, and return how it went."""
-        self._transport.abort()
+        if self._transport is not None:
+            self._transport.abort()
+        else:
+            self._socket.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(0.01)  # it may be about to end by itself
         if self.process.poll() is None:
             self.process.kill()
         code = self.process.wait()
@@ -409,6 +454,16 @@ class _Child(asyncio.Protocol):
     def _kill(self, why: str) -> None:
         self._why = why
         self.process.kill()
+
+
+def _first(jobs: deque[_Job], most: int) -> list[_Job]:
+    """Take the first jobs that someone still waits for."""
+    taken: list[_Job] = []
+    while jobs and len(taken) < most:
+        job = jobs.popleft()
+        if not job.future.done():
+            taken.append(job)
+    return taken
 
 
 def _resolve(future: asyncio.Future[Parsed | Failed], result: Result) -> None:

@@ -112,10 +112,12 @@ class Pace:
         pause: float | None,
         *,
         typical: bool = True,
+        telling: bool = True,
     ) -> None:
         """The last byte has come, or the request has failed; ``pause`` is its Retry-After.
 
-        ``typical`` says that the time it took tells of the site (robots.txt does not).
+        ``typical`` says that the time it took tells of the site (robots.txt does not),
+        ``telling`` that the outcome does (not if it was us who stood still).
 
         Requests that were under way when a site was last slowed say nothing new but that.
         """
@@ -123,11 +125,11 @@ class Pace:
         self.last_end = now
         if pause is not None:
             self.pause(now + pause)
-        if started >= self._slowed:
+        if started >= self._slowed and telling:
             if retry.unreachable(outcome):
-                self._silence(outcome, now)
+                self._silence(outcome, started, now)
             elif not retry.ours(outcome):
-                self._answer(outcome, now, backing_off=pause is None)
+                self._answer(outcome, started, now, backing_off=pause is None)
                 if typical and isinstance(outcome, Fetched) and not retry.overloaded(outcome):
                     self.throttle.answered(outcome.waited, started, now, self.in_flight + 1)
         if self.delay:
@@ -142,23 +144,23 @@ class Pace:
         """Let no request start before ``until``."""
         self.due = max(self.due, until)
 
-    def _answer(self, outcome: Outcome, now: float, *, backing_off: bool) -> None:
+    def _answer(self, outcome: Outcome, started: float, now: float, *, backing_off: bool) -> None:
         self._row = self._rests = 0
         self._probing = False
         if not retry.overloaded(outcome):
             self._backoff = self._backoff / 2 if self._backoff > MIN_BACKOFF else 0.0
             return
         self._slowed = now
-        self.throttle.refused(now)
+        self.throttle.refused(started, now)
         if backing_off:
             self._backoff = min(max(MIN_BACKOFF, self._backoff * 2), MAX_BACKOFF)
 
-    def _silence(self, outcome: Outcome, now: float) -> None:
+    def _silence(self, outcome: Outcome, started: float, now: float) -> None:
         if isinstance(outcome, Failed) and outcome.fault is Fault.DNS and outcome.lasting:
             self._unresolved = now + UNRESOLVED
             return
         if isinstance(outcome, Failed) and outcome.fault is Fault.TIMEOUT:
-            self.throttle.refused(now)
+            self.throttle.refused(started, now)
         self._row += 1
         if self._row < ROW:
             return

@@ -52,8 +52,13 @@ class Throttle:
         """How many requests may be in flight at once."""
         return int(self._allowed)
 
-    def refused(self, now: float) -> None:
-        """The site has asked for less, or has not answered in time."""
+    def refused(self, started: float, now: float) -> None:
+        """The site has asked for less, or has not answered in time.
+
+        Several requests of one moment are refused once.
+        """
+        if started < self._changed:
+            return
         self._knee = max(1, self.limit - 1)
         self._threshold = max(1.0, self._allowed / 2)
         self._allowed = 1.0

@@ -171,11 +171,23 @@ class Workbench:
             self._line_up(key, site, now)
         return True
 
-    def release(self, visit: Visit, outcome: Outcome, now: float, pause: float | None) -> None:
-        """The visit's last byte has come, or it failed; ``pause`` is a Retry-After in seconds."""
+    def release(
+        self,
+        visit: Visit,
+        outcome: Outcome,
+        now: float,
+        pause: float | None,
+        *,
+        telling: bool = True,
+    ) -> None:
+        """The visit's last byte has come, or it failed; ``pause`` is a Retry-After in seconds.
+
+        ``telling``: the outcome says something of the site.
+        """
         key = visit.lease.target.site
         site = self._sites[key]
-        site.pace.end(outcome, visit.started, now, pause, typical=visit.robots is None)
+        typical = visit.robots is None
+        site.pace.end(outcome, visit.started, now, pause, typical=typical, telling=telling)
         if site.pace.due > now:
             self._paced[key] = None
         if (limit := site.pace.throttle.news()) is not None:

@@ -25,13 +25,22 @@ Existing = Literal["refuse", "append", "overwrite"]
 class Output:
     """One open output. ``name`` is the path, or ``-`` for stdout; ``seekable`` for files."""
 
-    def __init__(self, name: str, descriptor: int, file: Any, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        name: str,
+        descriptor: int,
+        file: Any,
+        threads: ThreadPoolExecutor,
+        *,
+        empty_first: bool = False,
+    ) -> None:
         self.name = name
         self._descriptor = descriptor
         self._file = file
         self._threads = threads
         self.seekable = name != "-" and stat.S_ISREG(os.fstat(descriptor).st_mode)
-        self.offset = os.fstat(descriptor).st_size if self.seekable else 0
+        self._empty_first = empty_first
+        self.offset = os.fstat(descriptor).st_size if self.seekable and not empty_first else 0
         self.writes = 0
 
     @property
@@ -52,11 +61,13 @@ class Output:
         file = await aiofiles.open(
             descriptor, "wb", buffering=0, closefd=name != "-", executor=threads
         )
-        return cls(name, descriptor, file, threads)
+        empty_first = existing == "overwrite"
+        return cls(name, descriptor, file, threads, empty_first=empty_first)
 
     async def write(self, data: bytes) -> None:
         """Write all of it. Raises WriteFailed, or ReaderClosed for a pipe without reader."""
         self.writes += 1
+        self._make_empty()
         rest = memoryview(data)
         try:
             while rest:
@@ -83,6 +94,12 @@ class Output:
         await old.close()
         threads.shutdown(wait=False)
 
+    def _make_empty(self) -> None:
+        """Empty what is to be overwritten, not before there is something to write."""
+        if self._empty_first and self.seekable:
+            os.ftruncate(self._descriptor, 0)
+        self._empty_first = False
+
     def _is_current(self) -> bool:
         """Whether the path still leads to the file that is open."""
         with contextlib.suppress(OSError):
@@ -91,6 +108,7 @@ class Output:
 
     async def close(self) -> None:
         """Close; a write that a reader holds up is not waited for."""
+        self._make_empty()
         if self.name != "-":
             try:
                 await self._file.close()
@@ -135,9 +153,7 @@ def _prepare(name: str, descriptor: int, existing: Existing) -> None:
     length = os.fstat(descriptor).st_size
     if length and existing == "refuse":
         raise CannotCreate(f"{name} already holds data; use --append, --overwrite, or another -o")
-    if length and existing == "overwrite":
-        os.ftruncate(descriptor, 0)
-    elif length:
+    if length and existing == "append":
         reader = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         try:
             if os.pread(reader, 1, length - 1) != b"\n":

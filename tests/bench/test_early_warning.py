@@ -11,15 +11,22 @@ import pytest
 
 from tests.cli.run import crawl
 from tests.real.docs import FOLDERS, nginx
+from tests.web.server import html
 
 LEAST = 0.5
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
-    """The largest of the documentations."""
-    with nginx({"postgres": FOLDERS["postgres"]}, tmp_path) as origins:
-        yield origins["postgres"] + "/index.html"
+    """All the documentations as one site of about 1,900 pages."""
+    folder = tmp_path / "all"
+    folder.mkdir()
+    for name, target in FOLDERS.items():
+        if target.is_dir():
+            (folder / name).symlink_to(target)
+    (folder / "index.html").write_text(html(f"/{name}/index.html" for name in FOLDERS))
+    with nginx({"all": folder, **FOLDERS}, tmp_path) as origins:
+        yield origins["all"] + "/index.html"
 
 
 def test_the_whole_line_is_at_least_half_as_fast_as_a_bare_loop(site: str, tmp_path: Path) -> None:

@@ -163,6 +163,17 @@ def test_an_output_is_never_clobbered(web: Web, tmp_path: Path) -> None:
     assert len(out.read_text().splitlines()) == 1
 
 
+def test_a_wrong_flag_costs_no_data(web: Web, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text("precious\n")
+
+    wrong = crawl("https://example.com", "-o", str(out), "--overwrite", "-H", "no colon")
+    useless = crawl("http://", "-o", str(out), "--overwrite")
+
+    assert (wrong.code, useless.code) == (2, 65)
+    assert out.read_text() == "precious\n"
+
+
 def test_an_output_in_a_missing_or_read_only_folder_is_73(web: Web, tmp_path: Path) -> None:
     missing = crawl("http://127.0.0.1:1", "-o", str(tmp_path / "no" / "out.jsonl"))
     # /proc is read-only to root as well, which tests often run as.

@@ -244,3 +244,75 @@ async def test_losing_the_rest_of_a_batch_would_be_noticed(monkeypatch: pytest.M
             task.cancel()
 
     assert pending
+
+
+async def test_pages_that_go_alone_get_their_turn_under_load() -> None:
+    async with lab(count=1) as children:
+        running = True
+
+        async def feed(start: int) -> None:
+            number = start
+            while running:
+                number += 1
+                await children.parse(healthy(number))
+
+        feeders = [asyncio.create_task(feed(1_000 * each)) for each in range(40)]
+        await asyncio.sleep(0.2)
+        large = page(b"<p>" + b"x" * lab_module.LARGE, 999_999)
+        result = await asyncio.wait_for(children.parse(large), 5.0)
+        running = False
+        await asyncio.gather(*feeders)
+
+    assert isinstance(result, Parsed)
+
+
+async def test_a_page_too_large_to_arrive_is_a_crash_and_no_loop() -> None:
+    scope = make_scope(READING)
+    async with Lab(READING, scope, 1, memory=200 * 1024 * 1024) as children:
+        result = await asyncio.wait_for(children.parse(page(b"x" * 120_000_000)), 20.0)
+        again = await children.parse(healthy(1))
+        deaths = children.deaths
+
+    assert isinstance(result, Failed)
+    assert result.fault is Fault.PARSER_CRASH
+    assert isinstance(again, Parsed)
+    assert deaths == 2
+
+
+async def test_a_system_without_room_for_a_child_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with lab(count=1) as children:
+        await children.parse(healthy(1))
+        original, refusals = subprocess.Popen, 3
+
+        def full(*args: object, **kwargs: object) -> object:
+            nonlocal refusals
+            refusals -= 1
+            if refusals >= 0:
+                raise OSError(11, "no room")
+            return original(*args, **kwargs)  # type: ignore[call-overload]
+
+        monkeypatch.setattr("crawler.parse.lab.subprocess.Popen", full)
+        os.kill(children.pids[0], signal.SIGKILL)
+        result = await asyncio.wait_for(children.parse(healthy(2)), 10.0)
+
+    assert isinstance(result, Parsed)
+    assert refusals < 0
+
+
+async def test_a_start_that_is_cancelled_leaves_no_child() -> None:
+    pids: list[int] = []
+    for turns in range(1, 6):
+        scope = make_scope(READING)
+        made = Lab(READING, scope, 2)
+        starting = asyncio.create_task(made.__aenter__())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        pids += made.pids
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+            await made.__aexit__(None, None, None)
+
+    assert await all_gone(pids, 2.0)

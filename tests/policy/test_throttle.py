@@ -24,7 +24,7 @@ def simulate(
             heapq.heappush(flying, (now + waits, now, refused))
         now, started, refused = heapq.heappop(flying)
         if refused:
-            throttle.refused(now)
+            throttle.refused(started, now)
         else:
             throttle.answered(now - started, started, now, len(flying) + 1)
         history.append((now, throttle.limit, refused))
@@ -58,12 +58,25 @@ def test_a_site_that_is_well_is_given_all_it_is_allowed() -> None:
 def test_a_refusal_takes_the_limit_to_one_and_it_grows_back() -> None:
     throttle = Throttle(16)
 
-    throttle.refused(1.0)
+    throttle.refused(1.0, 1.0)
     fallen = throttle.limit
     history = simulate(throttle, lambda flying: (0.05, False), 120)
 
     assert fallen == 1
     assert history[-1][1] == 16
+
+
+def test_timeouts_of_one_moment_count_once() -> None:
+    one, three = Throttle(16), Throttle(16)
+
+    one.refused(0.0, 30.0)
+    for _ in range(3):
+        three.refused(0.0, 30.0)
+    for throttle in (one, three):
+        for beat in range(40):
+            throttle.answered(0.01, 31.0 + beat, 31.0 + beat, 1)
+
+    assert one.limit == three.limit > 8
 
 
 def test_a_page_that_is_slower_than_others_does_not_count_as_a_slow_site() -> None:
@@ -86,7 +99,7 @@ def test_our_own_work_is_not_taken_for_the_sites_slowness() -> None:
 def test_a_site_that_is_slow_with_one_request_is_not_slow_because_of_us() -> None:
     throttle = Throttle(4)
     throttle.answered(0.01, 0.0, 0.0, 1)
-    throttle.refused(1.0)
+    throttle.refused(1.0, 1.0)
 
     history = simulate(throttle, lambda flying: (1.0, False), 100)
 
@@ -109,7 +122,7 @@ def test_a_site_that_becomes_slow_for_others_reasons_is_given_its_due_again() ->
 
 def test_requests_from_before_a_change_tell_nothing_of_it() -> None:
     throttle = Throttle(8)
-    throttle.refused(10.0)
+    throttle.refused(10.0, 10.0)
 
     for _ in range(20):
         throttle.answered(0.01, 9.0, 11.0, 8)
@@ -119,7 +132,7 @@ def test_requests_from_before_a_change_tell_nothing_of_it() -> None:
 
 def test_falls_and_recovery_are_told_once() -> None:
     throttle = Throttle(4)
-    throttle.refused(1.0)
+    throttle.refused(1.0, 1.0)
     told = [throttle.news(), throttle.news()]
     while throttle.limit < 4:
         throttle.answered(0.01, 100.0, 100.0, 1)
@@ -132,7 +145,7 @@ def test_a_limit_that_never_falls_would_be_noticed() -> None:
     """The test of the test."""
 
     class Stubborn(Throttle):
-        def refused(self, now: float) -> None:
+        def refused(self, started: float, now: float) -> None:
             pass
 
         def _slow(self, now: float) -> None:

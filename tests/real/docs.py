@@ -21,7 +21,7 @@ FOLDERS = {
 NEEDED = "apt-get install nginx-light python3.11-doc postgresql-doc-15 git-doc"
 
 _CONFIGURATION = """
-worker_processes 1; daemon off; error_log stderr crit; pid {run}/nginx.pid;
+user root; worker_processes 1; daemon off; error_log stderr crit; pid {run}/nginx.pid;
 events {{ worker_connections 2048; }}
 http {{
   types {{ text/html html; text/css css; image/png png; text/plain txt; }}

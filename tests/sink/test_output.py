@@ -76,13 +76,20 @@ async def test_append_ends_a_torn_last_line(path: Path, torn: bytes) -> None:
     assert read(path) == torn + b"\ntwo\n"
 
 
-async def test_overwrite_empties_first(path: Path) -> None:
+async def test_overwrite_empties_when_there_is_something_to_write(path: Path) -> None:
     put(path, b"something rather long")
     async with opened(path, "overwrite") as out:
-        assert (out.offset, read(path)) == (0, b"")
+        assert (out.offset, read(path)) == (0, b"something rather long")
         await out.write(b"two\n")
         assert out.offset == 4
     assert read(path) == b"two\n"
+
+
+async def test_overwrite_empties_at_the_end_if_nothing_was_written(path: Path) -> None:
+    put(path, b"something rather long")
+    async with opened(path, "overwrite"):
+        pass
+    assert read(path) == b""
 
 
 @pytest.mark.parametrize("existing", ["refuse", "append", "overwrite"])
