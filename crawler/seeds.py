@@ -56,14 +56,18 @@ class Seeds:
             yield [seed for seed in typed[start : start + BATCH] if seed is not None]
         if self._descriptor is not None:
             number = 0
-            async for lines in _lines(self._descriptor):
-                batch = []
-                for line in lines:
-                    number += 1
-                    if (seed := self._read(line, number)) is not None:
-                        batch.append(seed)
-                for start in range(0, len(batch), BATCH):
-                    yield batch[start : start + BATCH]
+            try:
+                async for lines in _lines(self._descriptor):
+                    batch = []
+                    for line in lines:
+                        number += 1
+                        if (seed := self._read(line, number)) is not None:
+                            batch.append(seed)
+                    for start in range(0, len(batch), BATCH):
+                        yield batch[start : start + BATCH]
+            finally:
+                if self._name != "stdin":
+                    os.close(self._descriptor)
         if not self._usable:
             raise NoUsableSeed("no usable seed; give a URL like https://example.com")
 
@@ -134,5 +138,3 @@ async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
             yield [rest]
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
-        if descriptor > 2:
-            os.close(descriptor)

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Target
-from crawler.parse import lab as lab_module
+from crawler.parse import ward
 from crawler.parse.lab import Lab, ParseBug
 from crawler.parse.page import Reader, Reading, make_scope
 from tests.web.server import html
@@ -200,7 +200,7 @@ async def test_a_bug_in_a_child_is_raised_here_with_its_traceback() -> None:
 
 
 async def test_children_that_never_start_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lab_module, "_BOOT", "raise SystemExit(3)")
+    monkeypatch.setattr(ward, "_BOOT", "raise SystemExit(3)")
 
     async with lab() as children:
         with pytest.raises(ParseBug, match="do not start"):
@@ -258,7 +258,7 @@ async def test_pages_that_go_alone_get_their_turn_under_load() -> None:
 
         feeders = [asyncio.create_task(feed(1_000 * each)) for each in range(40)]
         await asyncio.sleep(0.2)
-        large = page(b"<p>" + b"x" * lab_module.LARGE, 999_999)
+        large = page(b"<p>" + b"x" * ward.LARGE, 999_999)
         result = await asyncio.wait_for(children.parse(large), 5.0)
         running = False
         await asyncio.gather(*feeders)
@@ -293,7 +293,7 @@ async def test_a_system_without_room_for_a_child_is_waited_for(
                 raise OSError(11, "no room")
             return original(*args, **kwargs)  # type: ignore[call-overload]
 
-        monkeypatch.setattr("crawler.parse.lab.subprocess.Popen", full)
+        monkeypatch.setattr("crawler.parse.ward.subprocess.Popen", full)
         os.kill(children.pids[0], signal.SIGKILL)
         result = await asyncio.wait_for(children.parse(healthy(2)), 10.0)
 
