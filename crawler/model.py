@@ -242,7 +242,8 @@ class Children(msgspec.Struct, frozen=True):
 class Status(msgspec.Struct, frozen=True):
     """A crawl at one moment: ``elapsed`` in seconds, ``errors`` by class.
 
-    ``slow`` are the busy sites with the longest time to the first byte of late, in seconds.
+    ``slow`` are the busy sites with the longest time to the first byte of late, in seconds;
+    ``held_back`` those that are given fewer requests at once than allowed, and how many.
     """
 
     elapsed: float
@@ -251,6 +252,7 @@ class Status(msgspec.Struct, frozen=True):
     in_flight: int = 0
     errors: Mapping[str, int] = {}
     slow: Sequence[tuple[str, float]] = ()
+    held_back: Sequence[tuple[str, int]] = ()
     children: Children = Children()
 
 

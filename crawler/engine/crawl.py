@@ -30,7 +30,7 @@ GRACE = 10.0
 """Seconds that what is in flight has to finish after the first request to stop."""
 
 SLOWEST = 3
-"""Slow sites that a status names."""
+"""Sites of a kind that a status names."""
 
 LAST_WORDS = 0.7
 """Seconds that settle has to finish after everything else was ended by force."""
@@ -166,6 +166,7 @@ class Crawl:
             self.permits.held,
             dict(stats.errors),
             self.shared.bench.slowest(SLOWEST),
+            self.shared.bench.held_back(SLOWEST),
             self._parser.state,
         )
 

@@ -48,6 +48,11 @@ class Throttle:
         return self._recent
 
     @property
+    def fallen(self) -> bool:
+        """Whether the limit is less than the user allows."""
+        return self.limit < self._ceiling
+
+    @property
     def limit(self) -> int:
         """How many requests may be in flight at once."""
         return int(self._allowed)

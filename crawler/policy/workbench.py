@@ -261,6 +261,12 @@ class Workbench:
         limits, self._limits = self._limits, {}
         return limits
 
+    def held_back(self, most: int) -> list[tuple[str, int]]:
+        """Return the busy sites that are given less than is allowed, with their limits."""
+        throttles = ((key, self._sites[key].pace.throttle) for key in self._busy)
+        fallen = [(key, throttle.limit) for key, throttle in throttles if throttle.fallen]
+        return heapq.nsmallest(most, fallen, key=lambda item: item[1])
+
     def slowest(self, most: int) -> list[tuple[str, float]]:
         """Return the busy sites with the longest time to the first byte, in seconds."""
         times = ((key, self._sites[key].pace.throttle.recent) for key in self._busy)

@@ -64,6 +64,9 @@ class Progress:
         slow = [(site, wait) for site, wait in status.slow if wait >= NOTABLE]
         if slow:
             parts.append("slow: " + ", ".join(f"{site} {wait:.1f} s" for site, wait in slow))
+        if status.held_back:
+            limits = ", ".join(f"{site} to {limit}" for site, limit in status.held_back)
+            parts.append(f"held back: {limits}")
         children = status.children
         if children.slow or children.replaced:
             parts.append(

@@ -20,8 +20,8 @@ from tests.web.server import html
 
 READING = Reading("crawlway")
 BOMBS = {
-    "nested": b"<div>" * 60_000,
-    "attributes": b"<a " + b" ".join(b"a%d=1" % number for number in range(80_000)) + b">",
+    "nested": b"<div>" * 100_000,
+    "attributes": b"<a " + b" ".join(b"a%d=1" % number for number in range(100_000)) + b">",
     "formatting": b"".join(b"<b n%d>" % number for number in range(5_000))
     + b"".join(b"<i n%d>" % number for number in range(5_000))
     + b"x</b>" * 5_000,

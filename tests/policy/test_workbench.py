@@ -1136,3 +1136,18 @@ def test_the_ledger_reports_whoever_breaks_a_promise(
 
     with pytest.raises((AssertionError, KeyError)):
         run_state_machine_as_test(Suspicious, settings=SEARCH)
+
+
+def test_busy_sites_that_are_slow_or_held_back_can_be_named() -> None:
+    desk = bench(Manners(limit=4))
+    desk.stock([holding("slow.example", 9), holding("quick.example", 9)], 0.0)
+    for _ in range(4):
+        chosen = visit(desk.take(0.0))
+        site = chosen.lease.target.site
+        desk.start(chosen, 0.0)
+        outcome = failed(Fault.TIMEOUT) if site == "slow.example" else fetched()
+        desk.release(chosen, outcome, 9.0, None)
+
+    assert desk.held_back(5) == [("slow.example", 1)]
+    assert {site for site, _ in desk.slowest(5)} == {"slow.example", "quick.example"}
+    assert len(desk.slowest(1)) == 1

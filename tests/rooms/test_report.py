@@ -267,11 +267,14 @@ def test_the_line_names_what_is_slow_and_children_in_trouble(ear: Ear) -> None:
     assert ear.stderr is not None
     progress = Progress(ear.stderr, shown=None)
     slow = [("slow.test", 4.25), ("quick.test", 0.1), ("e\x1bvil.test", 2.0)]
-    progress.update(Status(3_700.0, Tally(), slow=slow, children=Children(3, 1, 2)))
+    held = [("slow.test", 3)]
+    children = Children(3, 1, 2)
+    progress.update(Status(3_700.0, Tally(), slow=slow, held_back=held, children=children))
 
     assert progress.line() == (
         "1:01:40 · 0 pages · 0/s · 0 queued · 0 in flight · "
-        "slow: slow.test 4.2 s, e\\x1bvil.test 2.0 s · parsers: 3, 1 slow, 2 replaced"
+        "slow: slow.test 4.2 s, e\\x1bvil.test 2.0 s · held back: slow.test to 3 · "
+        "parsers: 3, 1 slow, 2 replaced"
     )
 
 
