@@ -10,11 +10,10 @@ import msgspec
 from crawler.model import Children, Failed, Fault, Link, Page, Parsed, Refusal
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.references import Known, References
+from crawler.policy import media
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.record import PageRecord, common, encode
-
-HTML = ("text/html", "application/xhtml+xml")
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -65,7 +64,7 @@ class Reader:
         fetched = page.fetched
         kind = fetched.headers.get("content-type", "")
         robots_tag = fetched.headers.get("x-robots-tag", "")
-        if self._reading.sitemap != "off" and fetched.body and _may_be_sitemap(kind):
+        if self._reading.sitemap != "off" and fetched.body and media.may_be_sitemap(kind):
             listed = sitemap.read(fetched.body)
             if listed is not None:
                 return self._sitemap(page, listed)
@@ -156,12 +155,8 @@ def make_scope(reading: Reading) -> Scope:
     )
 
 
-def _may_be_sitemap(content_type: str) -> bool:
-    kind = content_type.partition(";")[0].strip().lower()
-    return not kind or kind.endswith(("xml", "gzip"))
-
-
 def _is_html(content_type: str, body: bytes) -> bool:
     """Whether to parse a body as HTML: by its type or, where it has none, by its look."""
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind in HTML or (not kind and body[:1024].lstrip(b"\xef\xbb\xbf\t\n\f\r ")[:1] == b"<")
+    if media.kind(content_type):
+        return media.is_html(content_type)
+    return body[:1024].lstrip(b"\xef\xbb\xbf\t\n\f\r ")[:1] == b"<"

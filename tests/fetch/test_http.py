@@ -10,7 +10,8 @@ import zlib
 
 import pytest
 
-from crawler.fetch.http import IDLE_BODY, LARGE_BODIES, SMALL_BODY, HttpFetcher
+from crawler.fetch.exchange import IDLE_BODY, SMALL_BODY
+from crawler.fetch.http import LARGE_BODIES, HttpFetcher
 from crawler.model import Failed, Fault, Fetched
 from crawler.parse.html import directives
 from tests.fetch.wire import SHORT, failed, fetched, fetching, forever, head, listening, raw
