@@ -24,7 +24,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
-from crawler.app import Joined, join
+from crawler.app import Joined, join, open_frontier
 from crawler.model import Line, Mark, Status, Tally
 from crawler.seeds import Seeds
 from crawler.settings import DEFAULT_EMIT, ScopeKind, Settings
@@ -50,7 +50,7 @@ class Options(TypedDict, total=False):
     max_pages: int | None
     max_time: float | None
     max_size: int
-    max_queued: int
+    max_queued: int | None
     max_wait: float
     concurrency: int
     per_host: int
@@ -70,6 +70,9 @@ class Options(TypedDict, total=False):
     ignore_robots: bool
     allow_private: bool
     emit: Sequence[str]
+    state: str | None
+    fresh: bool
+    durability: Literal["normal", "full"]
 
 
 async def crawl(urls: Iterable[str], **options: Unpack[Options]) -> AsyncIterator[Record]:
@@ -148,7 +151,10 @@ class Crawl:
         try:
             seeds = Seeds(self._settings.seeds, self._settings.input)
             # However slowly records are taken, a crawl that was asked to stop loses none.
-            async with join(self._settings, seeds, self._sink, grace=None) as self._joined:
+            async with (
+                open_frontier(self._settings) as frontier,
+                join(self._settings, seeds, self._sink, frontier, grace=None) as self._joined,
+            ):
                 if self._stop_asked:
                     self.stop()
                 try:
@@ -170,12 +176,18 @@ class _Records:
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
         self._ended = False
 
-    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
+    async def write(self, lines: Sequence[Line]) -> None:
         """Hand records over."""
         for line in lines:
             if line.type in self._types:
                 await self._queue.put(msgspec.json.decode(line.data))
+
+    async def seal(self) -> Sequence[Mark]:
+        """Nothing that was handed over can be taken back."""
         return ()
+
+    async def reopen(self) -> None:
+        """There is nothing to open."""
 
     async def take(self) -> Record | None:
         """Return the next record, or None at the end."""

@@ -14,16 +14,18 @@ from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.frontier.memory import MemoryFrontier
+from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.state import Asked
 from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
-from crawler.policy.scope import Scope
+from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
-from crawler.ports import Parser, Sink
+from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
 from crawler.settings import Settings, address_override
 from crawler.version import __version__
@@ -33,6 +35,7 @@ USER_AGENT = f"{PRODUCT}/{__version__} (+https://pypi.org/project/crawlway/)"
 
 LEAST_DESCRIPTORS = 32
 MOST_CHILDREN = 4
+DEFAULT_QUEUED = 2_000_000
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +49,39 @@ class Joined:
 
 
 @contextlib.asynccontextmanager
+async def open_frontier(settings: Settings) -> AsyncIterator[Frontier]:
+    """Open the frontier that the settings ask for: in memory, or in a state file.
+
+    Raises TryLater if the state is in use, StateUnusable, or BadSetting if it holds a crawl
+    with another meaning.
+    """
+    clock = asyncio.get_running_loop().time
+    by_level = settings.depth is not None
+    if settings.state is None:
+        most = DEFAULT_QUEUED if settings.max_queued is None else settings.max_queued
+        yield MemoryFrontier(clock, settings.max_pages, most, by_level=by_level)
+        return
+    opening = SqliteFrontier.opened(
+        settings.state,
+        _asked(settings),
+        clock,
+        settings.max_pages,
+        by_level=by_level,
+        pause=max(settings.delay, 1 / settings.rate if settings.rate else 0.0),
+        fresh=settings.fresh,
+        full=settings.durability == "full",
+    )
+    async with opening as frontier:
+        yield frontier
+
+
+@contextlib.asynccontextmanager
 async def join(
-    settings: Settings, seeds: Seeds, sink: Sink, grace: float | None = GRACE
+    settings: Settings,
+    seeds: Seeds,
+    sink: Sink,
+    frontier: Frontier,
+    grace: float | None = GRACE,
 ) -> AsyncIterator[Joined]:
     """Join the rooms for one run; what they hold open is closed at the end.
 
@@ -60,7 +94,9 @@ async def join(
     credentials = _credentials(settings)
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
     trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)
+    past = frontier.past
     reading = Reading(
+        run=past.run,
         agent=robots.token(agent) or PRODUCT,
         max_depth=settings.depth,
         nofollow=settings.nofollow == "obey",
@@ -71,6 +107,9 @@ async def join(
         sitemap=settings.sitemap,
     )
     scope = make_scope(reading)
+    for seed, target in past.widened:
+        if same_domain(seed, target):
+            scope.widen(target)
     canon = Canon(settings.drop_params)
     retry = Retry(settings.retries)
     manners = Manners(
@@ -93,12 +132,7 @@ async def join(
         if parsers:
             parser = await stack.enter_async_context(Lab(reading, scope, parsers))
         crawl = Crawl(
-            frontier=MemoryFrontier(
-                asyncio.get_running_loop().time,
-                settings.max_pages,
-                settings.max_queued,
-                by_level=settings.depth is not None,
-            ),
+            frontier=frontier,
             fetcher=fetcher,
             parser=parser,
             sink=sink,
@@ -151,6 +185,34 @@ async def _targets(
                 usual = canon.of(urls.origin(link.url) + "/sitemap.xml")
                 targets.append(Target(usual.url, usual.site, usual.fp, link.url, meta=seed.meta))
         yield targets
+
+
+def _asked(settings: Settings) -> Asked:
+    """Return what gives a crawl its meaning: what may not change before it has ended.
+
+    No secret is among it: seeds are without userinfo.
+    """
+    seeds = []
+    for text in settings.seeds:
+        with contextlib.suppress(ValueError):
+            seeds.append(urls.seed(text).url)
+    depth = "" if settings.depth is None else str(settings.depth)
+    return Asked(
+        {
+            "from": " ".join(dict.fromkeys(seeds)),
+            "--depth": depth,
+            "--scope": settings.scope,
+            "--include": " ".join(settings.include),
+            "--exclude": " ".join(settings.exclude),
+            "--drop-params": ",".join(settings.drop_params),
+            "--nofollow": settings.nofollow,
+            "--sitemap": settings.sitemap,
+            "--user-agent": settings.user_agent or "",
+            "--ignore-robots": "yes" if settings.ignore_robots else "",
+            "--output": " ".join(settings.output),
+            "--emit": ",".join(sorted(settings.emit)),
+        }
+    )
 
 
 def _credentials(settings: Settings) -> Credentials:

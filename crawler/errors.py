@@ -8,8 +8,9 @@
     ├── InputMissing      66   a seed file cannot be read
     ├── OutOfResources    71   too few descriptors, no memory
     ├── CannotCreate      73   an output cannot be opened, or holds data
+    ├── StateUnusable     73   a state cannot be opened, or is damaged, or is none of ours
     ├── WriteFailed       74   an output stopped taking data
-    ├── TryLater          75   an output is in use by another run
+    ├── TryLater          75   an output or the state is in use by another run
     └── ReaderClosed     141   the program behind the pipe has gone; said by no line
 """
 
@@ -51,9 +52,9 @@ _MEANINGS = {
     Exit.UNAVAILABLE: "no seed became a page",
     Exit.SOFTWARE: "a bug of ours; please report the traceback",
     Exit.OS_ERROR: "fewer than 32 file descriptors, or no memory",
-    Exit.CANNOT_CREATE: "an output cannot be created, or already holds data",
+    Exit.CANNOT_CREATE: "an output or the state cannot be created or used, or an output holds data",
     Exit.IO_ERROR: "writing failed",
-    Exit.TRY_LATER: "try later: output in use, or nothing due within --max-wait",
+    Exit.TRY_LATER: "try later: output or state in use, or nothing due within --max-wait",
     Exit.PROTOCOL: "TLS failed for every seed",
     Exit.DENIED: "every seed was denied, by robots.txt or by 401 or 403",
     Exit.INTERRUPTED: "interrupted by Ctrl-C; what was in flight has been written",
@@ -98,8 +99,14 @@ class CannotCreate(CrawlError):
     exit = Exit.CANNOT_CREATE
 
 
+class StateUnusable(CrawlError):
+    """A state file cannot be opened, is damaged, or was not written by this program."""
+
+    exit = Exit.CANNOT_CREATE
+
+
 class WriteFailed(CrawlError):
-    """An output stopped taking data."""
+    """An output or the state stopped taking data."""
 
     exit = Exit.IO_ERROR
 

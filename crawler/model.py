@@ -198,6 +198,9 @@ class Settled(msgspec.Struct, frozen=True):
     With a ``verdict`` the URL has ended; without one it returns to the frontier, due in
     ``again`` seconds with one attempt more. ``found`` are children (or, with ``hop``, what
     a redirect or a sitemap leads to, at the same depth), added in the same commit.
+
+    The rest is for whoever remembers: the HTTP ``status``, ``why`` it is no page, and the
+    validators ``etag`` and ``modified`` (Last-Modified) as the server spelt them.
     """
 
     lease: Lease
@@ -205,6 +208,10 @@ class Settled(msgspec.Struct, frozen=True):
     again: float = 0.0
     found: Sequence[Link] = ()
     hop: bool = False
+    status: int | None = None
+    why: Fault | Reason | None = None
+    etag: str | None = None
+    modified: str | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -215,10 +222,42 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """How far an output is written: ``name`` and ``offset`` in bytes (None for a pipe)."""
+    """How far an output is written: ``name``, ``offset`` in bytes and ``crc`` of them all.
+
+    Of what is no regular file nothing can be taken back: it has no mark.
+    """
 
     name: str
-    offset: int | None
+    offset: int
+    crc: int
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How many URLs of a pass have ended alike; ``url`` is one of them.
+
+    ``seeds`` says that they were seeds, or what seeds redirected to.
+    """
+
+    verdict: Verdict
+    why: str | None
+    status: int | None
+    seeds: bool
+    count: int
+    url: str
+
+
+class Past(msgspec.Struct, frozen=True):
+    """What is remembered of a pass from before this run; of a new pass, nothing.
+
+    ``run`` is the number of the pass. ``widened`` are (seed, target) URLs where seeds
+    redirected to, ``open_seeds`` how many seeds have not ended.
+    """
+
+    run: int = 1
+    marks: Sequence[Mark] = ()
+    ended: Sequence[Ended] = ()
+    widened: Sequence[tuple[str, str]] = ()
+    open_seeds: int = 0
 
 
 class Added(msgspec.Struct, frozen=True):

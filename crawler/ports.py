@@ -19,6 +19,7 @@ from crawler.model import (
     Outcome,
     Page,
     Parsed,
+    Past,
     Settled,
     Tally,
     Target,
@@ -30,6 +31,19 @@ class Frontier(Protocol):
 
     Every verb may be repeated after a lost reply, and a stale token changes nothing.
     """
+
+    @property
+    def past(self) -> Past:
+        """What it remembers of the pass from before this run."""
+        ...
+
+    @property
+    def durable(self) -> bool:
+        """Whether a settlement outlives the process.
+
+        Then one costs a commit, so that they are best gathered, and marks count.
+        """
+        ...
 
     async def add(self, targets: Sequence[Target]) -> Added:
         """Accept the targets not seen before."""
@@ -59,8 +73,8 @@ class Frontier(Protocol):
         """Return leases unused; they are lent again as if they had never been out."""
         ...
 
-    async def pace(self, site: str, delay: float, block: float) -> None:
-        """Remember a site's delay, and lend it to no one for ``block`` seconds."""
+    async def pace(self, paces: Sequence[tuple[str, float, float]]) -> None:
+        """Remember for each (site, delay, block) the delay; lend it to no one for ``block`` s."""
         ...
 
     async def reserve(self, most: int) -> int:
@@ -108,9 +122,20 @@ class Parser(Protocol):
 class Sink(Protocol):
     """Where records go, as whole lines in the order given."""
 
-    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
-        """Append and flush; return how far each output is written.
+    async def write(self, lines: Sequence[Line]) -> None:
+        """Append the records and pass them on at once.
 
         Raises WriteFailed, or ReaderClosed when a pipe has no reader any more.
         """
+        ...
+
+    async def seal(self) -> Sequence[Mark]:
+        """Bring every output to a point that writing may go on from after a death.
+
+        Returns the marks to commit. Raises WriteFailed.
+        """
+        ...
+
+    async def reopen(self) -> None:
+        """Open the outputs' paths anew, for what rotates logs. Raises CrawlError."""
         ...

@@ -155,7 +155,7 @@ def skip(target: Target, reason: Reason, detail: str | None, run: int, at: float
     return Line(Verdict.SKIPPED, encode(SkipRecord(reason=reason.value, detail=detail, **fields)))
 
 
-def encode(record: msgspec.Struct) -> bytes:
+def encode(record: msgspec.Struct | dict[str, Any]) -> bytes:
     """Return a record as one line of strict JSON, without newline.
 
     What JSON allows but line-splitters trip over (U+2028, U+2029, U+0085), or a terminal

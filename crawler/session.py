@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TextIO
 
-from crawler.app import join
+from crawler.app import join, open_frontier
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
-from crawler.model import Line
+from crawler.model import Line, Verdict
+from crawler.ports import Frontier
 from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
 from crawler.report import summary as report_summary
@@ -23,7 +24,7 @@ from crawler.report.stderr import Stderr
 from crawler.seeds import Seeds
 from crawler.settings import Settings
 from crawler.sink.jsonl import JsonlSink
-from crawler.sink.output import Existing, Output
+from crawler.sink.output import Existing, Keeping
 
 LAST_WORDS = 0.2
 """Seconds that the summary may take after an end by force."""
@@ -53,24 +54,31 @@ def run(settings: Settings) -> Exit:
 
 async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
     seeds = Seeds(settings.seeds, settings.input)
-    sink = JsonlSink(await Output.open(settings.output, _existing(settings)), settings.emit)
-    async with join(settings, seeds, sink) as joined:
-        with _signals(joined.crawl, sink, progress):
-            result = await joined.crawl.run(joined.seeds, progress.update)
-        summary = _summary(result)
-        error = result.error or await _close(sink, summary, forced=result.forced)
+    async with open_frontier(settings) as frontier:
+        sink = await JsonlSink.open(settings.output, settings.emit, _keeping(settings, frontier))
+        async with join(settings, seeds, sink, frontier) as joined:
+            with _signals(joined.crawl, progress):
+                result = await joined.crawl.run(joined.seeds, progress.update)
+            past = frontier.past
+            before = sum(each.count for each in past.ended if each.verdict is Verdict.FETCHED)
+            summary = _summary(result, past.run)
+            error = result.error or await _close(sink, frontier, summary, forced=result.forced)
     if settings.progress == "json" or (settings.verbose and settings.log_format == "json"):
         progress.around(encode(summary).decode(), last=True)
     elif talk or settings.verbose:
-        progress.around("\n".join(report_summary.lines(summary)), last=True)
+        progress.around("\n".join(report_summary.lines(summary, before)), last=True)
     return _end(result, error)
 
 
-async def _close(sink: JsonlSink, summary: SummaryRecord, *, forced: bool) -> CrawlError | None:
+async def _close(
+    sink: JsonlSink, frontier: Frontier, summary: SummaryRecord, *, forced: bool
+) -> CrawlError | None:
     """Write the summary and close; after an end by force, only if that takes no time."""
     try:
         async with asyncio.timeout(LAST_WORDS if forced else None):
             await sink.write([Line("summary", encode(summary))])
+            if frontier.durable:
+                await frontier.settle((), await sink.seal())
             await sink.close()
     except TimeoutError:
         pass
@@ -123,10 +131,10 @@ def _judge_seeds(result: Result) -> Exit:
     return Exit.UNAVAILABLE
 
 
-def _summary(result: Result) -> SummaryRecord:
+def _summary(result: Result, run: int) -> SummaryRecord:
     tally, stats = result.tally, result.stats
     return SummaryRecord(
-        pass_=1,
+        pass_=run,
         at=moment(time.time()),
         end_reason=result.reason,
         discovered=tally.discovered,
@@ -147,7 +155,7 @@ def _summary(result: Result) -> SummaryRecord:
 
 
 @contextlib.contextmanager
-def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None]:
+def _signals(crawl: Crawl, progress: Progress) -> Iterator[None]:
     """Let signals steer the crawl: INT and TERM drain then end, USR1 tells, HUP reopens."""
     loop = asyncio.get_running_loop()
     reopening: set[asyncio.Task[None]] = set()
@@ -155,17 +163,11 @@ def _signals(crawl: Crawl, sink: JsonlSink, progress: Progress) -> Iterator[None
     # After the terminal has gone nothing is a terminal any more: ask now.
     on_terminal = _is_terminal(sys.stdin) or _is_terminal(sys.stderr)
 
-    async def reopen() -> None:
-        try:
-            await sink.reopen()
-        except CrawlError as error:
-            log.error("%s; still writing to the old file", error)
-
     def hang_up() -> None:
         if on_terminal:
             end("terminated")
             return
-        task = loop.create_task(reopen())
+        task = loop.create_task(crawl.reopen())
         reopening.add(task)
         task.add_done_callback(reopening.discard)
 
@@ -198,7 +200,7 @@ def _shown(settings: Settings, *, on_terminal: bool) -> Literal["line", "json"] 
     """Return how to show progress: on a terminal where no records can come in between."""
     if settings.progress == "json":
         return "json"
-    into_file = settings.output != "-" or _is_file(sys.stdout)
+    into_file = "-" not in settings.output or _is_file(sys.stdout)
     automatic = settings.progress == "auto" and on_terminal and into_file
     return "line" if (automatic or settings.progress == "bar") and not settings.quiet else None
 
@@ -207,10 +209,12 @@ def _is_file(stream: TextIO | None) -> bool:
     return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
-def _existing(settings: Settings) -> Existing:
-    if settings.append:
-        return "append"
-    return "overwrite" if settings.overwrite else "refuse"
+def _keeping(settings: Settings, frontier: Frontier) -> Keeping:
+    existing: Existing = "refuse"
+    if settings.append or settings.overwrite:
+        existing = "append" if settings.append else "overwrite"
+    full = settings.durability == "full"
+    return Keeping(existing, frontier.past.marks, frontier.durable, full)
 
 
 def _level(settings: Settings) -> int:

@@ -5,6 +5,7 @@ sizes bytes, rates requests a second; None stands for "no limit".
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
@@ -94,7 +95,7 @@ class Settings:
     max_pages: int | None = None
     max_time: float | None = None
     max_size: int = 10_000_000
-    max_queued: int = 2_000_000
+    max_queued: int | None = None
     max_wait: float = 300.0
     concurrency: int = 64
     per_host: int = 2
@@ -113,10 +114,13 @@ class Settings:
     resolve: tuple[str, ...] = ()
     ignore_robots: bool = False
     allow_private: bool = False
-    output: str = "-"
+    output: tuple[str, ...] = ("-",)
     append: bool = False
     overwrite: bool = False
     emit: tuple[str, ...] = DEFAULT_EMIT
+    state: str | None = None
+    fresh: bool = False
+    durability: Literal["normal", "full"] = "normal"
     quiet: bool = False
     verbose: bool = False
     progress: Literal["auto", "bar", "json", "off"] = "auto"
@@ -132,17 +136,31 @@ class Settings:
             raise ValueError("--user-agent is empty")
         if not self.emit:
             raise ValueError("--emit names no record type")
-        if (self.append or self.overwrite) and self.output == "-":
-            raise ValueError("--append and --overwrite go with --output FILE")
+        self._check_files()
         if self.quiet and self.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
         if unknown := set(self.emit) - set(RECORD_TYPES):
             known = ", ".join(RECORD_TYPES)
             raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
-        if self.append and self.overwrite:
-            raise ValueError("--append and --overwrite exclude each other")
         for override in self.resolve:
             address_override(override)
+
+    def _check_files(self) -> None:
+        if not self.output:
+            raise ValueError("--output names no file")
+        if (self.append or self.overwrite) and set(self.output) == {"-"}:
+            raise ValueError("--append and --overwrite go with --output FILE")
+        if self.append and self.overwrite:
+            raise ValueError("--append and --overwrite exclude each other")
+        paths = [path if path == "-" else os.path.realpath(path) for path in self.output]
+        if len(set(paths)) < len(paths):
+            raise ValueError("--output names a file twice")
+        if self.state is None and (self.fresh or self.durability == "full"):
+            raise ValueError("--fresh and --durability go with --state FILE")
+        if self.state is not None and os.path.realpath(self.state) in paths:
+            raise ValueError("--state and --output name the same file")
+        if self.state is not None and self.max_queued is not None:
+            raise ValueError("--max-queued is for memory; with --state what waits is on disk")
 
     def _check_types(self) -> None:
         """Numbers are numbers and lists are lists: from Python anything may come."""

@@ -7,6 +7,7 @@ import sys
 import click
 
 from crawler.cli.crawl import crawl
+from crawler.cli.state import state
 from crawler.errors import Exit
 from crawler.version import __version__
 
@@ -34,6 +35,7 @@ def command() -> None:
 
 
 command.add_command(crawl)
+command.add_command(state)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ _scope = partial(click.option, cls=Grouped, group="Scope")
 _speed = partial(click.option, cls=Grouped, group="Speed")
 _wire = partial(click.option, cls=Grouped, group="Wire")
 _output = partial(click.option, cls=Grouped, group="Output")
+_state = partial(click.option, cls=Grouped, group="State")
 _people = partial(click.option, cls=Grouped, group="People")
 _many: dict[str, Any] = {"multiple": True, "default": ()}
 
@@ -46,8 +47,9 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         help="Stop after this time (and at most 10 s for what is in flight).")  # fmt: skip
 @_scope("--max-size", type=SIZE, metavar="SIZE", default="10M", show_default=True,
         help="Cut bodies off here, decoded or not.")  # fmt: skip
-@_scope("--max-queued", type=NUMBER, metavar="N", default="2M", show_default=True,
-        help="URLs that may wait; further ones are skipped.")  # fmt: skip
+@_scope("--max-queued", type=NUMBER, metavar="N",
+        help="URLs that may wait in memory; further ones are skipped (default: 2M; with "
+        "--state there is room for all).")  # fmt: skip
 @_scope("--max-wait", type=DURATION, metavar="TIME", default="5m", show_default=True,
         help="Stop when nothing is due for longer than this.")  # fmt: skip
 @_speed("-c", "--concurrency", type=int, metavar="N", default=_defaults.concurrency,
@@ -90,13 +92,24 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_wire("--allow-private", is_flag=True,
        help="Let links, redirects and seeds from --input lead to private "
        "addresses, too.")  # fmt: skip
-@_output("-o", "--output", metavar="FILE", default="-",
-         help="Write records here instead of stdout.")  # fmt: skip
-@_output("--append", is_flag=True, help="Add to FILE if it holds data.")
-@_output("--overwrite", is_flag=True, help="Empty FILE first if it holds data.")
+@_output("-o", "--output", metavar="FILE", multiple=True, default=_defaults.output,
+         help="Write records here instead of stdout ('-'); may be given several times. "
+         "FILE.gz and FILE.zst are compressed.")  # fmt: skip
+@_output("--append", is_flag=True, help="Add to a FILE that holds data.")
+@_output("--overwrite", is_flag=True, help="Empty a FILE that holds data first.")
 @_output("--emit", type=NAMES, metavar="TYPES", default=s.DEFAULT_EMIT,
          help="Record types to write, of page,redirect,error,skip,summary "
          "(default: page,redirect,error).")  # fmt: skip
+@_state("--state", metavar="FILE",
+        help="Keep the crawl in FILE: after Ctrl-C, kill -9 or a crash the same command goes on "
+        "where it was, and every record is in the output files exactly once. (A pipe may get "
+        "records again.) -n counts over all runs.")  # fmt: skip
+@_state("--fresh", is_flag=True,
+        help="Forget the crawl in the state, empty its output files, and start anew.")  # fmt: skip
+@_state("--durability", type=click.Choice(["normal", "full"]), default=_defaults.durability,
+        show_default=True,
+        help="What the state outlasts: the death of the process, or a power failure as "
+        "well.")  # fmt: skip
 @_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @_people("-v", "--verbose", is_flag=True, help="Report what fails, and sum up at the end.")
 @_people("--progress", type=click.Choice(["auto", "bar", "json", "off"]),

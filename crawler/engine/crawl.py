@@ -9,7 +9,7 @@ from typing import Literal
 
 from crawler.engine.crew import Crew
 from crawler.engine.dispatch import TTL, Dispatch
-from crawler.engine.line import SEEDS_AHEAD, Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.engine.permits import Permits
 from crawler.engine.pipe import Pipe
 from crawler.engine.pulse import BEAT, Pulse
@@ -92,8 +92,10 @@ class Crawl:
         self._limits = limits
         self._now = asyncio.get_running_loop().time
         todo: Pipe[Visit] = Pipe(limits.line)
-        done: Pipe[Done] = Pipe(limits.workers)
-        self.shared = Shared(frontier, bench, todo, done)
+        done: Pipe[Done | Note] = Pipe(limits.workers)
+        past = frontier.past
+        self.shared = Shared(frontier, bench, todo, done, past.run, open_seeds=past.open_seeds)
+        self.shared.stats.recall(past)
         self.permits = Permits(limits.concurrency)
         self._pulse = Pulse()
         self._dispatch = Dispatch(
@@ -156,6 +158,10 @@ class Crawl:
             self.shared.open_seeds,
         )
 
+    async def reopen(self) -> None:
+        """Open the outputs anew, between two commits; for what rotates logs."""
+        await self.shared.done.put(Note.REOPEN)
+
     async def status(self) -> Status:
         """Return how the crawl stands now."""
         stats = self.shared.stats
@@ -192,6 +198,9 @@ class Crawl:
             self._pulse.beat()
             now = self._now()
             watch(await self.status())
+            gathered = self.shared.gathered
+            if gathered is not None and now - gathered >= BEAT:
+                self.shared.done.offer(Note.COMMIT)
             if now >= renew_at:
                 renew_at = now + TTL / 3
                 await self.shared.frontier.renew(TTL)

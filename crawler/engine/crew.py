@@ -186,7 +186,15 @@ class Crew:
             page = Page(lease.target, judged, lease.attempt + 1, time.time())
             parsed = await self.parser.parse(page)
             if not isinstance(parsed, Failed):
-                settled = Settled(lease, Verdict.FETCHED, found=parsed.found, hop=parsed.hop)
+                settled = Settled(
+                    lease,
+                    Verdict.FETCHED,
+                    found=parsed.found,
+                    hop=parsed.hop,
+                    status=judged.status,
+                    etag=judged.headers.get("etag"),
+                    modified=judged.headers.get("last-modified"),
+                )
                 return Done(settled, Line(Verdict.FETCHED, parsed.record), None, parsed.refused)
             judged = parsed
         if isinstance(judged, Failed):
@@ -198,19 +206,22 @@ class Crew:
         line = record.redirect(lease.target, hop.status, link.url, self.shared.run, time.time())
         refusal = self.scope.redirected(lease.target, link.url)
         if refusal is not None:
-            return Done(Settled(lease, Verdict.REDIRECTED), line, None, {refusal: 1})
+            settled = Settled(lease, Verdict.REDIRECTED, status=hop.status)
+            return Done(settled, line, None, {refusal: 1})
         if lease.target.depth == 0 and self.scope.refuses(link.url):
             log.warning(
                 "seed %s redirects to %s, outside the scope: only that page is fetched",
                 lease.target.seed,
                 link.url,
             )
-        return Done(Settled(lease, Verdict.REDIRECTED, found=(link,), hop=True), line)
+        settled = Settled(lease, Verdict.REDIRECTED, found=(link,), hop=True, status=hop.status)
+        return Done(settled, line)
 
     def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:
         tries = lease.attempt + 1 if attempts is None else attempts
         line = record.error(lease, failed, tries, self.shared.run, time.time())
-        return Done(Settled(lease, Verdict.FAILED), line, failed)
+        settled = Settled(lease, Verdict.FAILED, status=failed.status, why=failed.fault)
+        return Done(settled, line, failed)
 
     def _bug(self, lease: Lease, error: BaseException) -> Failed:
         """Log an exception of ours, and return it as the URL's failure.

@@ -7,7 +7,7 @@ import math
 import time
 
 from crawler import record
-from crawler.engine.line import SEEDS_AHEAD, Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.model import Failed, Settled, Verdict
 from crawler.policy.workbench import Denied, Visit
 
@@ -45,6 +45,10 @@ class Dispatch:
 
     async def run(self) -> None:
         """Dispatch until the end, then close the line."""
+        if self._max_pages is not None:
+            tally = await self._shared.frontier.tally()
+            if tally.fetched >= self._max_pages:
+                self._shared.stop.ask("max_pages")
         while not self._shared.stop.asked.is_set() and await self._turn():
             pass
         await self._shared.todo.close()
@@ -53,7 +57,7 @@ class Dispatch:
         """Do the next thing there is to do; return False when there will be none."""
         shared = self._shared
         shared.wake.clear()
-        if shared.news:
+        if shared.news or shared.bench.learnt:
             await self._claim()
         chosen = shared.bench.take(self._now())
         if chosen is None:
@@ -78,8 +82,8 @@ class Dispatch:
         shared.bench.stock(holdings, self._now())
 
     async def _tell_paces(self) -> None:
-        for site, delay, wait in self._shared.bench.paced(self._now()):
-            await self._shared.frontier.pace(site, delay, wait)
+        if paces := self._shared.bench.paced(self._now()):
+            await self._shared.frontier.pace(paces)
         for site, limit in self._shared.bench.limits().items():
             log.info("%s is slow or refuses: %d at once from here on", site, limit)
 
@@ -121,6 +125,7 @@ class Dispatch:
                     shared.stop.reason = shared.stop.reason or "max_pages"
                 shared.bench.put_back(visit, self._now())
                 return False
+            shared.done.offer(Note.COMMIT)  # what is gathered may be all that is missing
             await shared.wake.wait()
             shared.wake.clear()
         return True
@@ -130,6 +135,7 @@ class Dispatch:
         lease, run, at = denied.lease, self._shared.run, time.time()
         if isinstance(denied.why, Failed):
             line = record.error(lease, denied.why, lease.attempt, run, at)
-            return Done(Settled(lease, Verdict.FAILED), line, denied.why)
+            settled = Settled(lease, Verdict.FAILED, why=denied.why.fault)
+            return Done(settled, line, denied.why)
         line = record.skip(lease.target, denied.why, denied.detail, run, at)
-        return Done(Settled(lease, Verdict.SKIPPED), line, denied.why)
+        return Done(Settled(lease, Verdict.SKIPPED, why=denied.why), line, denied.why)

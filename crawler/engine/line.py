@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from crawler.engine.pipe import Pipe
 from crawler.engine.statistics import Statistics
@@ -29,19 +30,27 @@ class Done:
     refused: Mapping[Refusal, int] = field(default_factory=dict)
 
 
+class Note(Enum):
+    """What settle is told between leases: commit what is gathered; open the outputs anew."""
+
+    COMMIT = auto()
+    REOPEN = auto()
+
+
 @dataclass(slots=True)
 class Shared:
     """The state that dispatch, workers and settle have in common.
 
     ``wake`` rouses dispatch; ``news`` says that the frontier may have more to lend;
-    ``in_hand`` counts leases between dispatch and settlement; ``seeding`` is true while
-    seeds may still come, ``open_seeds`` counts those that have not ended.
+    ``in_hand`` counts leases between dispatch and settlement, ``gathered`` is when the oldest
+    of those written but not committed was; ``seeding`` is true while seeds may still come,
+    ``open_seeds`` counts those that have not ended.
     """
 
     frontier: Frontier
     bench: Workbench
     todo: Pipe[Visit]
-    done: Pipe[Done]
+    done: Pipe[Done | Note]
     run: int = 1
     stop: Stop = field(default_factory=Stop)
     stats: Statistics = field(default_factory=Statistics)
@@ -49,6 +58,7 @@ class Shared:
     news: bool = True
     seeding: bool = True
     in_hand: int = 0
+    gathered: float | None = None
     open_seeds: int = 0
     seeds_wanted: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -1,6 +1,7 @@
 """A bounded line between two stages that is closed from upstream."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
 
@@ -29,6 +30,11 @@ class Pipe(Generic[T]):
     async def put(self, item: T) -> None:
         """Append an item, waiting for room."""
         await self._queue.put(item)
+
+    def offer(self, item: T) -> None:
+        """Append an item if there is room."""
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(item)
 
     async def close(self) -> None:
         """Say that nothing more will come, waiting for room. Nothing may be put after."""

@@ -3,19 +3,30 @@
 In that order, batch by batch: what has been committed has been written. A batch is what
 came while the one before was being written, so records leave at once when there are few
 and in large writes when there are many.
+
+Where a commit is durable it costs time, so what is written is gathered for one: until a
+site has nothing left to visit (its next URLs may be among what waits to be committed), or
+there is much, or it is a second old. What is written and not committed when we die is
+fetched and written once more: the sink goes back to where the last commit left it.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crawler import record
-from crawler.engine.line import SEEDS_AHEAD, Done, Shared
+from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
+from crawler.errors import CrawlError
 from crawler.model import Failed, Reason, Target, Verdict
 from crawler.ports import Sink
 
 BATCH = 500
+"""Records that one commit has at most; with the beat of the clock, what dying costs."""
+
+LINKS = 20_000
+"""Links that are in memory until a commit, at most but for those of the last batch."""
 
 log = logging.getLogger(__name__)
 
@@ -26,32 +37,80 @@ class Settle:
 
     shared: Shared
     sink: Sink
+    _gathered: list[Done] = field(default_factory=list)
 
     async def run(self) -> None:
         """Settle batch after batch; whatever fails here ends the crawl."""
         shared = self.shared
+        if shared.frontier.durable:
+            await shared.frontier.settle((), await self.sink.seal())
         async for batch in shared.done.batches(BATCH):
-            lines = [done.line for done in batch if done.line is not None]
-            marks = await self.sink.write(lines) if lines else ()
-            full = await shared.frontier.settle([done.settled for done in batch], marks)
-            if full:
-                await self.turn_away(full)
-            self._count(batch)
-            shared.in_hand -= len(batch)
-            shared.rouse(news=True)
-            if shared.open_seeds < SEEDS_AHEAD:
-                shared.seeds_wanted.set()
+            notes = {each for each in batch if isinstance(each, Note)}
+            await self._write([each for each in batch if isinstance(each, Done)])
+            if notes or self._urgent():
+                await self._commit()
+            if Note.REOPEN in notes:
+                await self._reopen()
+        await self._commit()
 
     async def turn_away(self, targets: Sequence[Target]) -> None:
         """Record targets that the frontier had no room for."""
         skips = self.shared.stats.skips
         if not skips[Reason.QUEUE_FULL]:
-            log.warning("the queue is full (--max-queued): further URLs are skipped")
+            log.warning(
+                "the queue is full (--max-queued): further URLs are skipped; "
+                "--state FILE has room for them"
+            )
         skips[Reason.QUEUE_FULL] += len(targets)
         run, at = self.shared.run, time.time()
         await self.sink.write(
             [record.skip(target, Reason.QUEUE_FULL, None, run, at) for target in targets]
         )
+
+    async def _write(self, batch: list[Done]) -> None:
+        lines = [done.line for done in batch if done.line is not None]
+        if lines:
+            await self.sink.write(lines)
+        self._gathered += batch
+        if batch and self.shared.gathered is None:
+            self.shared.gathered = asyncio.get_running_loop().time()
+
+    def _urgent(self) -> bool:
+        """Whether what is gathered is better committed now than gathered further."""
+        shared = self.shared
+        links = sum(len(done.settled.found) for done in self._gathered)
+        if not shared.frontier.durable or len(self._gathered) >= BATCH or links >= LINKS:
+            return True
+        return not all(
+            shared.bench.stocks(site)
+            for site in {done.settled.lease.target.site for done in self._gathered}
+        )
+
+    async def _commit(self) -> None:
+        """Commit what is gathered, and with it how far the outputs are written."""
+        shared = self.shared
+        batch, self._gathered = self._gathered, []
+        shared.gathered = None
+        if not batch:
+            return
+        marks = await self.sink.seal() if shared.frontier.durable else ()
+        full = await shared.frontier.settle([done.settled for done in batch], marks)
+        if full:
+            await self.turn_away(full)
+        self._count(batch)
+        shared.in_hand -= len(batch)
+        shared.rouse(news=True)
+        if shared.open_seeds < SEEDS_AHEAD:
+            shared.seeds_wanted.set()
+
+    async def _reopen(self) -> None:
+        """Open the outputs anew; a file that is new has to be committed before it is written."""
+        try:
+            await self.sink.reopen()
+        except CrawlError as error:
+            log.error("%s; still writing to the old file", error)
+        if self.shared.frontier.durable:
+            await self.shared.frontier.settle((), await self.sink.seal())
 
     def _count(self, batch: list[Done]) -> None:
         stats = self.shared.stats

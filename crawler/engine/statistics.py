@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crawler.model import Failed, Fault, Reason
+from crawler.model import Ended, Failed, Fault, Past, Reason, Verdict
 
 
 @dataclass(slots=True)
@@ -41,10 +41,23 @@ class SeedEnds:
         else:
             self.others += 1
 
+    def recall(self, ended: Ended) -> None:
+        """Count seeds that ended before this run."""
+        for _ in range(ended.count):
+            if ended.verdict is Verdict.FETCHED:
+                self.pages += 1
+            elif ended.verdict is Verdict.REDIRECTED:
+                self.redirected += 1
+            elif ended.verdict is Verdict.SKIPPED:
+                self.skipped(ended.url, Reason(str(ended.why)))
+            else:
+                fault = Fault(str(ended.why))
+                self.failed(ended.url, Failed(fault, fault.value, ended.status))
+
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a run.
+    """Counts of a run; ``errors``, ``skips`` and ``seeds`` are of the whole pass.
 
     ``requests`` includes robots.txt; ``bugs`` are errors of class ``internal``; ``wakes``,
     ``claims`` and ``commits`` tell how much the engine works for a page.
@@ -62,3 +75,13 @@ class Statistics:
     skips: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     seeds: SeedEnds = field(default_factory=SeedEnds)
+
+    def recall(self, past: Past) -> None:
+        """Count what ended before this run."""
+        for ended in past.ended:
+            if ended.verdict is Verdict.FAILED:
+                self.errors[str(ended.why)] += ended.count
+            elif ended.verdict is Verdict.SKIPPED:
+                self.skips[str(ended.why)] += ended.count
+            if ended.seeds:
+                self.seeds.recall(ended)

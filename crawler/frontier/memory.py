@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
-from crawler.model import Added, Holding, Lease, Mark, Settled, Tally, Target, Verdict
+from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
 
 MOST_PACES = 100_000
 """Sites without URLs whose pace is remembered."""
@@ -50,6 +50,9 @@ class MemoryFrontier:
     lent only after all of the depth above have ended, so that every URL is found at its
     least depth whatever the concurrency.
     """
+
+    durable = False
+    past = Past()
 
     def __init__(
         self,
@@ -138,14 +141,15 @@ class MemoryFrontier:
                 site.leaving = site.due > self._clock()
                 self._tidy(lease.target.site, site)
 
-    async def pace(self, site: str, delay: float, block: float) -> None:
-        """Remember a site's delay and when it may next be lent."""
-        due = self._clock() + block
-        known = self._sites.get(site)
-        if known is None:
-            self._remember(site, delay, due)
-        else:
-            known.delay, known.due = delay, due
+    async def pace(self, paces: Sequence[tuple[str, float, float]]) -> None:
+        """Remember delays, and when sites may next be lent."""
+        for site, delay, block in paces:
+            due = self._clock() + block
+            known = self._sites.get(site)
+            if known is None:
+                self._remember(site, delay, due)
+            else:
+                known.delay, known.due = delay, due
 
     async def reserve(self, most: int) -> int:
         """Take pages out of the budget."""

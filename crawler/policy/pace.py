@@ -62,14 +62,9 @@ class Pace:
         self.last_end = -math.inf
 
     @property
-    def lasting_delay(self) -> float:
-        """The delay without back-off, which passes: what is worth remembering of the site."""
-        return max(self._manners.delay, self.robots_delay)
-
-    @property
     def delay(self) -> float:
         """The pause, in seconds, after one request and before the next."""
-        return max(self.lasting_delay, self._backoff)
+        return max(self._manners.delay, self.robots_delay, self._backoff)
 
     @property
     def limit(self) -> int:

@@ -85,7 +85,8 @@ class Workbench:
     ``agent`` is the product token for robots.txt, or None to ignore robots.txt.
     ``concurrency`` is the number of requests that the whole crawl may have in flight: no
     site takes all of it while others are waiting. About ``remember`` sites are known at
-    once; those with nothing to do are forgotten first.
+    once; those with nothing to do are forgotten first. ``learnt`` says that a site has asked
+    for a pause that :meth:`paced` has not told yet: it must not be lost with the process.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class Workbench:
         self._paced: dict[str, None] = {}
         self._limits: dict[str, int] = {}
         self._weight = 0  # bytes that the rules known were read from
+        self.learnt = False
         self.stocked = 0
 
     def stock(self, holdings: Sequence[Holding], now: float) -> None:
@@ -190,6 +192,7 @@ class Workbench:
         site.pace.end(outcome, visit.started, now, pause, typical=typical, telling=telling)
         if site.pace.due > now:
             self._paced[key] = None
+        self.learnt = self.learnt or pause is not None
         if (limit := site.pace.throttle.news()) is not None:
             self._limits[key] = limit
         self._line_up(key, site, now)
@@ -254,7 +257,13 @@ class Workbench:
         """Return (site, delay, wait) in seconds for the sites slowed since the last call."""
         slowed = [(key, self._sites[key].pace) for key in self._paced if key in self._sites]
         self._paced.clear()
-        return [(key, pace.lasting_delay, max(0.0, pace.due - now)) for key, pace in slowed]
+        self.learnt = False
+        return [(key, pace.robots_delay, max(0.0, pace.due - now)) for key, pace in slowed]
+
+    def stocks(self, site: str) -> bool:
+        """Whether any lease of a site is in line."""
+        known = self._sites.get(site)
+        return known is not None and bool(known.line)
 
     def limits(self) -> dict[str, int]:
         """Return the sites whose limit has fallen, or is whole again, since the last call."""
@@ -356,6 +365,7 @@ class Workbench:
         origin.conclude(answer)
         if answer.delay:
             site.pace.obey(answer.delay)
+            self.learnt = True
         return None
 
     def _unpark(self, site: _Site, origin: _Origin) -> None:

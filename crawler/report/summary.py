@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from crawler.model import Tally
 from crawler.record import SummaryRecord
 
 _ENDS = {
@@ -16,21 +17,28 @@ _ENDS = {
 }
 
 
-def lines(summary: SummaryRecord) -> list[str]:
-    """Return the summary as a few lines that balance."""
-    seconds = summary.elapsed_ms / 1000
-    rate = summary.fetched / seconds if seconds else 0.0
+def balance(
+    tally: Tally | SummaryRecord, errors: Mapping[str, int], skips: Mapping[str, int]
+) -> str:
+    """Return the account of a pass as one line that balances."""
     terms = [
-        _count(summary.fetched, "page"),
-        _count(summary.redirected, "redirect"),
-        _count(summary.failed, "error") + _parts(summary.errors),
-        f"{summary.skipped:,} skipped{_parts(summary.skips)}",
-        *([f"{summary.gone:,} gone"] if summary.gone else []),
-        f"{summary.left:,} left",
+        _count(tally.fetched, "page"),
+        _count(tally.redirected, "redirect"),
+        _count(tally.failed, "error") + _parts(errors),
+        f"{tally.skipped:,} skipped{_parts(skips)}",
+        *([f"{tally.gone:,} gone"] if tally.gone else []),
+        f"{tally.left:,} left",
     ]
+    return f"{_count(tally.discovered, 'URL')} = {' + '.join(terms)}"
+
+
+def lines(summary: SummaryRecord, before: int = 0) -> list[str]:
+    """Return the summary as a few lines; ``before`` pages are from earlier runs."""
+    seconds = summary.elapsed_ms / 1000
+    rate = (summary.fetched - before) / seconds if seconds else 0.0
     megabytes = summary.wire_bytes / 1e6
     told = [
-        f"{_count(summary.discovered, 'URL')} = {' + '.join(terms)}",
+        balance(summary, summary.errors, summary.skips),
         f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]

@@ -5,19 +5,34 @@ from collections.abc import Collection, Sequence
 
 from crawler.model import Line, Mark
 from crawler.record import numbered
-from crawler.sink.output import Output
+from crawler.sink.output import Keeping, Output
 
 
 class JsonlSink:
-    """The Sink port onto one output; only records of the given ``types`` are written."""
+    """The Sink port onto outputs; only records of the given ``types`` are written."""
 
-    def __init__(self, output: Output, types: Collection[str]) -> None:
-        self._output = output
+    def __init__(self, outputs: Sequence[Output], types: Collection[str]) -> None:
+        self._outputs = outputs
         self._types = frozenset(types)
         self._seq = 0
         self._turn = asyncio.Lock()
 
-    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
+    @classmethod
+    async def open(
+        cls, names: Sequence[str], types: Collection[str], keeping: Keeping
+    ) -> "JsonlSink":
+        """Open all outputs or, with an exception, none. Raises CannotCreate or TryLater."""
+        outputs: list[Output] = []
+        try:
+            for name in names:
+                outputs.append(await Output.open(name, keeping))  # noqa: PERF401 - see except
+        except BaseException:
+            for output in outputs:
+                await output.release()
+            raise
+        return cls(outputs, types)
+
+    async def write(self, lines: Sequence[Line]) -> None:
         """Append the records; see the port."""
         async with self._turn:
             data = []
@@ -26,17 +41,24 @@ class JsonlSink:
                     self._seq += 1
                     data.append(numbered(line.data, self._seq))
             if data:
-                await self._output.write(b"".join(data))
-            return (
-                Mark(self._output.name, self._output.offset if self._output.seekable else None),
-            )
+                whole = b"".join(data)
+                for output in self._outputs:
+                    await output.write(whole)
+
+    async def seal(self) -> Sequence[Mark]:
+        """Make what is written fit to be committed; see the port."""
+        async with self._turn:
+            marks = [await output.seal() for output in self._outputs]
+            return [mark for mark in marks if mark is not None]
 
     async def reopen(self) -> None:
-        """Open the output's path anew, between two batches."""
+        """Open the outputs' paths anew, between two batches."""
         async with self._turn:
-            await self._output.reopen()
+            for output in self._outputs:
+                await output.reopen()
 
     async def close(self) -> None:
-        """Close the output, after what is being written."""
+        """Close the outputs, after what is being written."""
         async with self._turn:
-            await self._output.close()
+            for output in self._outputs:
+                await output.close()

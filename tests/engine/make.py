@@ -93,11 +93,16 @@ class ListSink:
         self.writes = 0
         self._pause = pause
 
-    async def write(self, lines: Sequence[Line]) -> Sequence[Mark]:
+    async def write(self, lines: Sequence[Line]) -> None:
         await asyncio.sleep(self._pause)
         self.writes += 1
         self.records += [msgspec.json.decode(line.data) for line in lines]
+
+    async def seal(self) -> Sequence[Mark]:
         return ()
+
+    async def reopen(self) -> None:
+        pass
 
     def ends(self) -> Counter[str]:
         """How many terminal records each URL has."""

@@ -42,7 +42,7 @@ def test_every_flag_has_help_and_a_setting() -> None:
     [("--scope", "scope"), ("--concurrency", "concurrency"), ("--per-host", "per_host"),
      ("--retries", "retries"), ("--nofollow", "nofollow"), ("--progress", "progress"),
      ("--max-size", "max_size"), ("--timeout", "timeout"), ("--max-wait", "max_wait"),
-     ("--connect-timeout", "connect_timeout"), ("--max-queued", "max_queued")],
+     ("--connect-timeout", "connect_timeout"), ("--durability", "durability")],
 )  # fmt: skip
 def test_defaults_are_the_same_everywhere(flag: str, name: str) -> None:
     default = getattr(settings.Settings(), name)

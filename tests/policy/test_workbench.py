@@ -598,7 +598,7 @@ def test_a_slowed_site_is_reported_once() -> None:
 
     make(desk, visit(desk.take(0.0)), fetched(), 0.0, 1.0)
 
-    assert desk.paced(1.5) == [("a.example", 2.0, 1.5)]
+    assert desk.paced(1.5) == [("a.example", 0.0, 1.5)], "--delay is known without being told"
     assert desk.paced(1.5) == []
 
 
@@ -625,7 +625,7 @@ def test_a_wait_that_is_over_is_reported_as_none() -> None:
     desk.stock([holding("a.example", 3)], 0.0)
     make(desk, visit(desk.take(0.0)), fetched(), 0.0, 1.0)
 
-    assert desk.paced(99.0) == [("a.example", 2.0, 0.0)]
+    assert desk.paced(99.0) == [("a.example", 0.0, 0.0)]
 
 
 def test_a_back_off_told_to_the_frontier_does_not_last_for_ever() -> None:

@@ -158,6 +158,12 @@ def bad(flag: str, *marks: pytest.MarkDecorator, **values: Any) -> Any:
         *(bad("--resolve", resolve=(text,)) for text in BAD_OVERRIDES),
         bad("--resolve", resolve=("a:²:192.0.2.1",)),
         bad("--resolve", resolve=("a:80:no-address",)),
+        bad("--fresh", fresh=True),
+        bad("--durability", durability="full"),
+        bad("--output", output=()),
+        bad("--output", output=("a.jsonl", "./a.jsonl")),
+        bad("--state", state="a.db", output=("./a.db",)),
+        bad("--max-queued", state="a.db", max_queued=5),
     ],
 )
 def test_every_bad_value_names_its_flag(flag: str, values: dict[str, Any]) -> None:

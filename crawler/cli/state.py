@@ -1,0 +1,136 @@
+"""``crawler state``."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from crawler.frontier.inquiry import Account, Answer, Inquiry
+
+QUESTIONS = "links out URL | links in URL | broken | redirects | orphans"
+
+
+@click.command(short_help="Look into a state file, also while a crawl is running.")
+@click.argument("file")
+@click.argument("question", nargs=-1, metavar=f"[{QUESTIONS}]")
+@click.option("--sql", metavar="QUERY",
+              help="Ask the file in SQL: tables url, site, pass, page, output, asked, and link "
+              "(source, target). Nothing can be changed.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) -> int:
+    """Show how far the crawl in a state FILE is, or answer a question about it.
+
+    Without a question: the account of the pass, errors by class, and a line a site.
+    'links out URL' is what a page leads to, 'links in URL' what leads to it; 'broken' lists
+    URLs that failed with the pages that link to them, 'redirects' where redirects lead,
+    'orphans' pages that nothing links to.
+    """
+    if sql is not None and question:
+        raise click.UsageError("ask with --sql or with words, not both")
+    from crawler.errors import CrawlError
+    from crawler.frontier.inquiry import Inquiry
+
+    try:
+        with Inquiry(file) as inquiry:
+            if not question and sql is None:
+                for line in _overview(inquiry, as_json=as_json):
+                    click.echo(line)
+            else:
+                answer = inquiry.sql(sql) if sql is not None else _ask(inquiry, question)
+                for line in _lines(answer, as_json=as_json):
+                    click.echo(line)
+    except BrokenPipeError:
+        return 141
+    except CrawlError as error:
+        click.echo(f"crawler: {error}", err=True)
+        return int(error.exit)
+    return 0
+
+
+def _ask(inquiry: "Inquiry", question: tuple[str, ...]) -> "Answer":
+    match question:
+        case ("links", "out", url):
+            return inquiry.links_out(url)
+        case ("links", "in", url):
+            return inquiry.links_in(url)
+        case ("broken",):
+            return inquiry.broken()
+        case ("redirects",):
+            return inquiry.redirects()
+        case ("orphans",):
+            return inquiry.orphans()
+    raise click.UsageError(f"{' '.join(question)!r} is no question; ask {QUESTIONS}")
+
+
+def _overview(inquiry: "Inquiry", *, as_json: bool) -> Iterator[str]:
+    account = inquiry.account()
+    if as_json:
+        yield _json(_facts(account))
+    else:
+        yield from _account(inquiry.path, account)
+    yield from _lines(inquiry.sites(), as_json=as_json)
+
+
+def _facts(account: "Account") -> dict[str, Any]:
+    from crawler.record import moment
+
+    tally = account.tally
+    return {
+        "pass": account.run,
+        "started": moment(account.started),
+        "discovered": tally.discovered,
+        "fetched": tally.fetched,
+        "redirected": tally.redirected,
+        "failed": tally.failed,
+        "skipped": tally.skipped,
+        "gone": tally.gone,
+        "left": tally.left,
+        "errors": account.errors,
+        "skips": account.skips,
+        "asked": {name: value for name, value in account.asked.items() if value},
+        "outputs": {mark.name: mark.offset for mark in account.outputs},
+    }
+
+
+def _account(path: str, account: "Account") -> Iterator[str]:
+    from datetime import datetime
+
+    from crawler.report import safe
+    from crawler.report.summary import balance
+
+    begun = datetime.fromtimestamp(account.started).astimezone().isoformat(" ", "minutes")
+    unfinished = "not finished" if account.tally.left else "finished"
+    yield safe(f"{path}: pass {account.run}, begun {begun}, {unfinished}")
+    yield safe(f"from {account.asked.get('from') or '--input'}")
+    yield balance(account.tally, account.errors, account.skips)
+    for mark in account.outputs:
+        yield safe(f"written to {mark.name}: {mark.offset:,} bytes")
+    yield ""
+
+
+def _lines(answer: "Answer", *, as_json: bool) -> Iterator[str]:
+    """Return rows as JSON objects, or as columns separated by tabs under their names."""
+    if as_json:
+        for row in answer.rows:
+            yield _json(dict(zip(answer.columns, map(_plain, row), strict=True)))
+        return
+    from crawler.report import safe
+
+    yield "\t".join(map(safe, answer.columns))
+    for row in answer.rows:
+        yield "\t".join(safe(_text(value)) for value in row)
+
+
+def _json(value: dict[str, Any]) -> str:
+    from crawler.record import encode
+
+    return encode(value).decode()
+
+
+def _plain(value: Any) -> Any:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(_plain(value)).replace("\t", " ").replace("\n", " ")

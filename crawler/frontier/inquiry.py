@@ -1,0 +1,203 @@
+"""What people ask of a state file, also while a crawl is running: how far it is, what links
+where, what is broken. It only reads.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import msgspec
+
+from crawler.errors import BadSetting, InputMissing
+from crawler.frontier.seen import pack, unpack
+from crawler.frontier.state import identify, read_only, unusable
+from crawler.model import Mark, Tally
+from crawler.policy import urls
+
+Rows = Iterator[Sequence[Any]]
+
+_LINK = """
+    CREATE TEMP VIEW link AS SELECT source.url AS source, target.url AS target
+    FROM page JOIN url source ON source.id = page.id, json_each(row_numbers(page.links)) each
+    JOIN url target ON target.id = each.value
+"""
+
+
+class Answer(NamedTuple):
+    """A table: the names of its columns, and its rows as they come."""
+
+    columns: Sequence[str]
+    rows: Rows
+
+
+class Account(NamedTuple):
+    """How far a pass is: its number and start (seconds since the epoch), what it was begun
+    from, its balance, and the counts of errors by class and of skips by reason.
+    """
+
+    run: int
+    started: float
+    asked: dict[str, str]
+    tally: Tally
+    errors: dict[str, int]
+    skips: dict[str, int]
+    outputs: list[Mark]
+
+
+class Inquiry:
+    """Questions to the state at ``path``. Raises InputMissing or StateUnusable."""
+
+    def __init__(self, path: str) -> None:
+        if not Path(path).exists():
+            raise InputMissing(f"there is no state {path}")
+        self.path = path
+        self._db = read_only(path)
+        identify(path, self._db)
+        self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
+        self._db.execute(_LINK)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._db.close()
+
+    def account(self) -> Account:
+        """Return the account of the last pass."""
+        run, started, *counts = self._one(
+            "SELECT number, started, discovered, fetched, redirected, failed, skipped, gone "
+            "FROM pass ORDER BY number DESC LIMIT 1"
+        )
+        left = counts[0] - sum(counts[1:])
+        discovered, fetched, redirected, failed, skipped, gone = counts
+        why = "SELECT why, count(*) FROM url WHERE verdict = ? GROUP BY why"
+        return Account(
+            run,
+            started,
+            dict(self._db.execute("SELECT name, value FROM asked")),
+            Tally(discovered, fetched, redirected, failed, skipped, gone, left),
+            dict(self._db.execute(why, ("error",))),
+            dict(self._db.execute(why, ("skip",))),
+            [Mark(*each) for each in self._db.execute("SELECT name, bytes, crc FROM output")],
+        )
+
+    def sites(self) -> Answer:
+        """Return a row a site: URLs by verdict, and its delay in seconds."""
+        return self.sql(
+            "SELECT site.name AS site, sum(verdict = 'page') AS pages, "
+            "sum(verdict = 'redirect') AS redirects, sum(verdict = 'error') AS errors, "
+            "sum(verdict = 'skip') AS skipped, sum(verdict IS NULL) AS 'left', "
+            "round(site.delay, 3) AS delay FROM url JOIN site ON site.id = url.site "
+            "GROUP BY site.id ORDER BY count(*) DESC, site"
+        )
+
+    def links_out(self, url: str) -> Answer:
+        """Return the URLs that a page leads to, in its order, and how they ended."""
+        row = self._row(url)
+        found = self._db.execute("SELECT links FROM page WHERE id = ?", (row,)).fetchone()
+        return self._urls(unpack(found[0]) if found else ())
+
+    def links_in(self, url: str) -> Answer:
+        """Return the URLs that lead to one, and how they ended."""
+        row = self._row(url)
+        found = self._db.execute("SELECT id, links FROM page WHERE instr(links, ?)", (pack([row]),))
+        return self._urls([page for page, links in found if row in unpack(links)])
+
+    def broken(self) -> Answer:
+        """Return the URLs that failed, each with one of the pages that link to it a row."""
+        failed = {
+            row: said
+            for row, *said in self._db.execute(
+                "SELECT id, url, why, status FROM url WHERE verdict = 'error' ORDER BY id"
+            )
+        }
+        sources: dict[int, list[int]] = {row: [] for row in failed}
+        for page, links in self._db.execute("SELECT id, links FROM page"):
+            for row in failed.keys() & set(unpack(links)):
+                sources[row].append(page)
+        rows = (
+            (*said, self._url(page) if page else None)
+            for row, said in failed.items()
+            for page in sources[row] or [0]
+        )
+        return Answer(("url", "error", "status", "linked_from"), rows)
+
+    def redirects(self) -> Answer:
+        """Return where redirects lead (null: out of the scope)."""
+        rows = (
+            (url, status, self._url(unpack(links)[0]) if links else None)
+            for url, status, links in self._db.execute(
+                "SELECT url, status, links FROM url LEFT JOIN page USING (id) "
+                "WHERE verdict = 'redirect' ORDER BY url.id"
+            )
+        )
+        return Answer(("url", "status", "location"), rows)
+
+    def orphans(self) -> Answer:
+        """Return the pages that nothing links to: seeds, and what only sitemaps name."""
+        (last,) = self._one("SELECT coalesce(max(id), 0) FROM url")
+        linked = bytearray(last + 1)
+        for page, links in self._db.execute("SELECT id, links FROM page"):
+            for row in unpack(links):
+                linked[row] |= row != page
+        rows = (
+            (url, status)
+            for row, url, status in self._db.execute(
+                "SELECT id, url, status FROM url WHERE verdict = 'page' ORDER BY id"
+            )
+            if not linked[row]
+        )
+        return Answer(("url", "status"), rows)
+
+    def sql(self, query: str) -> Answer:
+        """Return what one SELECT says. Raises BadSetting if it cannot be run."""
+        try:
+            cursor = self._db.execute(query)
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise BadSetting(f"--sql: {error}") from None
+        return Answer([each[0] for each in cursor.description or ()], self._safely(cursor))
+
+    def _safely(self, rows: Rows) -> Rows:
+        try:
+            yield from rows
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
+    def _urls(self, rows: Sequence[int]) -> Answer:
+        said = (
+            each
+            for row in rows
+            for each in self._db.execute(
+                "SELECT url, verdict, status FROM url WHERE id = ?", (row,)
+            )
+        )
+        return Answer(("url", "verdict", "status"), said)
+
+    def _url(self, row: int) -> str | None:
+        found = self._db.execute("SELECT url FROM url WHERE id = ?", (row,)).fetchone()
+        return found[0] if found else None
+
+    def _row(self, typed: str) -> int:
+        try:
+            url = urls.seed(typed).url
+        except ValueError as error:
+            raise BadSetting(str(error)) from None
+        found = self._db.execute(
+            "SELECT url.id FROM url JOIN site ON site.id = url.site "
+            "WHERE site.name = ? AND url.fp = ? LIMIT 1",
+            (urls.site(url), urls.fingerprint(url)),
+        ).fetchone()
+        if found is None:
+            raise BadSetting(f"{url} is not among the URLs of {self.path}")
+        return int(found[0])
+
+    def _one(self, query: str) -> Any:
+        try:
+            return self._db.execute(query).fetchone()
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
+
+def _as_json(links: bytes | None) -> str:
+    return msgspec.json.encode(unpack(links or b"")).decode()

@@ -1,0 +1,88 @@
+"""Which row is that URL? The seen-set of a state file, with what was met of late in memory.
+
+New URLs are kept in memory until there are many, and then written into the index in its own
+order, all at once: an index kept up row by row costs four times as much at a million URLs,
+and ever more beyond.
+"""
+
+import sqlite3
+import struct
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+RECENT = 50_000
+"""URLs whose rows are in memory; after as many new ones, the index on disk takes them in."""
+
+
+class Seen:
+    """Rows by fingerprint. All URLs after row ``merged`` are in ``new``, others that were met
+    of late in ``old``.
+
+
+    Reads and writes within whatever transaction is open on ``db``.
+    """
+
+    def __init__(self, db: sqlite3.Connection, merged: int) -> None:
+        self._db = db
+        self._merged = merged
+        self.new: dict[int, int] = dict(
+            db.execute("SELECT fp, id FROM url WHERE id > ?", (merged,))
+        )
+        self.old: dict[int, int] = {}
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to :meth:`merge`."""
+        return len(self.new) >= RECENT
+
+    def row(self, fp: int) -> int | None:
+        """Return the row of a URL that was looked up before, or None if it is new."""
+        row = self.new.get(fp)
+        return self.old.get(fp) if row is None else row
+
+    def add(self, fp: int, row: int) -> None:
+        """Remember the row of a new URL."""
+        self.new[fp] = row
+
+    def look_up(self, urls: Iterable[tuple[int, int]]) -> None:
+        """Fetch the rows of the URLs (fingerprint, row of the site) that the index knows."""
+        if not self._merged:
+            return
+        missing: dict[int, list[int]] = {}
+        for fp, site in urls:
+            if fp not in self.new and fp not in self.old:
+                missing.setdefault(site, []).append(fp)
+        for site, fps in missing.items():
+            self.old.update(
+                self._db.execute(
+                    "SELECT fp, id FROM seen WHERE site = ? "
+                    "AND fp IN (SELECT value FROM json_each(?))",
+                    (site, msgspec.json.encode(fps).decode()),
+                )
+            )
+
+    def merge(self, last: int) -> None:
+        """Take all URLs up to row ``last``, the newest, into the index."""
+        self._db.execute(
+            "INSERT INTO seen SELECT site, fp, id FROM url WHERE id > ? ORDER BY site, fp",
+            (self._merged,),
+        )
+        self._db.execute("UPDATE pass SET merged = ?", (last,))
+        self._merged = last
+        self.new, self.old = {}, self.new
+
+    def forget(self) -> None:
+        """Drop what was looked up, if that has become much."""
+        if len(self.old) > 2 * RECENT:
+            self.old = {}
+
+
+def pack(rows: Sequence[int]) -> bytes:
+    """Return the rows that a page links to as the blob it keeps: four bytes each."""
+    return struct.pack(f"<{len(rows)}I", *rows)
+
+
+def unpack(links: bytes) -> tuple[int, ...]:
+    """Return the rows in a page's blob."""
+    return struct.unpack(f"<{len(links) // 4}I", links)

@@ -1,0 +1,277 @@
+"""A state file: SQLite, opened by one run at a time and used by one thread of its own.
+
+What is checked when it is opened is checked through a connection that only reads, so that
+a file that turns out to be damaged, or somebody else's, stays as it was.
+"""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import ParamSpec, Self, TypeVar
+from urllib.parse import quote
+
+from crawler.errors import BadSetting, StateUnusable, WriteFailed
+from crawler.frontier.lock import Lock
+
+APPLICATION = 0x63726C77
+"""PRAGMA application_id of our files: ``crlw``."""
+
+FORMAT = 1
+"""PRAGMA user_version of the files that this version writes."""
+
+MAGIC = b"SQLite format 3\0"
+
+FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the second where it quotes what is no text any more."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a crawl is asked for that gives it its meaning: flag → value as people type it."""
+
+    flags: Mapping[str, str]
+
+    def compare(self, path: str, before: Mapping[str, str]) -> None:
+        """Raise BadSetting if another crawl than this is in the state."""
+        for flag, value in self.flags.items():
+            was = before.get(flag, value)
+            if was != value:
+                raise BadSetting(
+                    f"the crawl in {path} was begun {_phrase(flag, was)}, not "
+                    f"{_phrase(flag, value)}: give the same options to go on with it, another "
+                    "--state, or --fresh to start anew"
+                )
+
+
+def _phrase(flag: str, value: str) -> str:
+    if not value:
+        return f"without {flag}" if flag.startswith("--") else "from --input"
+    return f"with {flag} {value}" if flag.startswith("--") else f"{flag} {value}"
+
+
+class State:
+    """An open state file. Work is done by :meth:`run`, in turn, in the thread of the file.
+
+    ``db`` is for that thread alone. After a failed commit everything raises that failure:
+    what is in memory may be ahead of the file.
+    """
+
+    def __init__(self, path: str, lock: Lock) -> None:
+        self.path = path
+        self.db: sqlite3.Connection
+        self.broken: Exception | None = None
+        self._lock = lock
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="state")
+
+    @classmethod
+    async def open(cls, path: str, asked: Asked, *, fresh: bool, full: bool) -> Self:
+        """Open or make the state at ``path``, for us alone.
+
+        ``fresh`` forgets the crawl in it, but not which outputs are its own; ``full`` makes
+        commits outlast a power failure. Raises TryLater if it is in use, StateUnusable if it
+        cannot be used, BadSetting if the crawl in it is another one than ``asked`` for.
+        """
+        state = cls(path, Lock.take(path))
+        try:
+            await state.run(state._open, asked, fresh, full)
+        except BaseException:
+            await state.close()
+            raise
+        return state
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do ``work`` in the file's thread. Raises WriteFailed or StateUnusable."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: self._guarded(lambda: work(*args, **kwargs))
+        )
+
+    @contextlib.contextmanager
+    def commit(self) -> Iterator[None]:
+        """Commit what is done inside, or nothing of it."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            raise
+
+    async def close(self) -> None:
+        """Close the file, after all work, and let go of it."""
+
+        def close() -> None:
+            if hasattr(self, "db"):
+                with contextlib.suppress(sqlite3.Error):
+                    self.db.close()
+
+        await asyncio.get_running_loop().run_in_executor(self._threads, close)
+        self._threads.shutdown(wait=False)
+        self._lock.release()
+
+    def _guarded(self, work: Callable[[], T]) -> T:
+        if self.broken is not None:
+            raise self.broken
+        try:
+            return work()
+        except FAULTS as error:
+            self.broken = unusable(self.path, error)
+            raise self.broken from None
+        except Exception as error:
+            self.broken = error
+            raise
+
+    def _open(self, asked: Asked, fresh: bool, full: bool) -> None:
+        if not _is_new(self.path):
+            with contextlib.closing(read_only(self.path)) as reader:
+                outputs = check(self.path, reader)
+                if not fresh:
+                    asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
+        else:
+            outputs = []
+            fresh = True
+        if fresh:
+            _make(self.path, asked, outputs)
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        # A checkpoint per 16 MB of changes; 16 MB of pages in memory.
+        self.db.executescript(
+            f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if full else 'NORMAL'};"
+            "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000;"
+        )
+
+
+def read_only(path: str) -> sqlite3.Connection:
+    """Return a connection that changes nothing, also beside a run. Raises StateUnusable."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(MAGIC))
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
+    if head != MAGIC:
+        raise StateUnusable(f"{path} is not a crawler's state; give another --state")
+    name = quote(str(Path(path).absolute()))
+    db = sqlite3.connect(f"file:{name}?mode=ro", uri=True, isolation_level=None)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        # Where nothing can be written beside it (a read-only disk) nobody else writes, either.
+        db.close()
+        db = sqlite3.connect(f"file:{name}?immutable=1", uri=True, isolation_level=None)
+    except FAULTS as error:
+        db.close()
+        raise unusable(path, error) from None
+    return db
+
+
+def identify(path: str, db: sqlite3.Connection) -> None:
+    """Raise StateUnusable unless ``db`` is a state of ours, in a format that we know."""
+    try:
+        _identify(path, db)
+    except FAULTS as error:
+        raise unusable(path, error) from None
+
+
+def _identify(path: str, db: sqlite3.Connection) -> None:
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise StateUnusable(f"{path} is SQLite, but not a crawler's state; give another --state")
+    if version > FORMAT:
+        raise StateUnusable(
+            f"{path} was written by a newer crawler (format {version}); update this one, or give "
+            "another --state"
+        )
+
+
+def check(path: str, db: sqlite3.Connection) -> list[str]:
+    """Raise StateUnusable unless ``db`` is a whole state of ours; return its outputs' names."""
+    identify(path, db)
+    (wrong,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    counts = "SELECT discovered, fetched, redirected, failed, skipped, gone FROM pass"
+    ended: dict[str | None, int] = dict(
+        db.execute("SELECT verdict, count(*) FROM url GROUP BY verdict")
+    )
+    for discovered, *others in db.execute(counts + " ORDER BY number DESC LIMIT 1"):
+        verdicts = ("page", "redirect", "error", "skip", "gone", None)
+        told = dict(zip(verdicts, (*others, discovered - sum(others)), strict=True))
+        if any(ended.get(verdict, 0) != count for verdict, count in told.items()):
+            wrong = "its counts are wrong"
+    if wrong != "ok":
+        raise damaged(path, str(wrong))
+    return [name for (name,) in db.execute("SELECT name FROM output")]
+
+
+def damaged(path: str, why: str) -> StateUnusable:
+    """Return the error for a file whose content cannot be right."""
+    why = " ".join(why.split())  # a line, whatever SQLite found to quote
+    return StateUnusable(
+        f"{path} is damaged ({why}): bring back a copy, or move it away and start again"
+    )
+
+
+def unusable(path: str, error: sqlite3.Error | UnicodeDecodeError) -> Exception:
+    """Return an error of SQLite's as one of ours, with the remedy; itself if it is a bug."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    words = str(error)
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return WriteFailed(
+            f"writing {path} failed: {words}; free some space and run the same command again"
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return StateUnusable(f"cannot write {path}: {words}; choose another --state")
+    # What it says of a text, or of a schema, that is not what was written.
+    odd = isinstance(error, UnicodeDecodeError) or words.startswith(("Could not dec", "no such "))
+    if odd or code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return damaged(path, words)
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return WriteFailed(f"{path} is locked by another program; close that, and run again")
+    return error
+
+
+def _is_new(path: str) -> bool:
+    """Whether there is no state at ``path`` yet, not even one that someone else wrote."""
+    try:
+        return os.path.getsize(path) == 0
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
+
+
+def _make(path: str, asked: Asked, outputs: list[str]) -> None:
+    """Put a new state at ``path``, whole or not at all; it owns ``outputs``, all empty."""
+    new = f"{path}.new"
+    try:
+        Path(new).unlink(missing_ok=True)
+        with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.executescript(
+                "PRAGMA page_size = 4096; BEGIN;"
+                + (files("crawler.frontier") / "schema.sql").read_text()
+                + f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
+            )
+            db.execute("INSERT INTO pass (number, started) VALUES (1, ?)", (time.time(),))
+            db.executemany("INSERT INTO asked VALUES (?, ?)", asked.flags.items())
+            db.executemany("INSERT INTO output VALUES (?, 0, 0)", [(each,) for each in outputs])
+            db.execute("COMMIT")
+        for leftover in (f"{path}-wal", f"{path}-shm"):
+            Path(leftover).unlink(missing_ok=True)
+        os.replace(new, path)
+    except (OSError, sqlite3.OperationalError) as error:
+        with contextlib.suppress(OSError):
+            Path(new).unlink(missing_ok=True)
+        words = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        folder = Path(path).parent
+        hint = "" if folder.is_dir() else f"; create the folder {folder} first"
+        raise StateUnusable(f"cannot create {path}: {words.lower()}{hint}") from None
