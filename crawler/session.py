@@ -62,7 +62,7 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
             past = frontier.past
             before = sum(each.count for each in past.ended if each.verdict is Verdict.FETCHED)
             summary = _summary(result, past.run)
-            error = result.error or await _close(sink, frontier, summary, forced=result.forced)
+            error = result.error or await _close(sink, frontier, summary, result)
     if settings.progress == "json" or (settings.verbose and settings.log_format == "json"):
         progress.around(encode(summary).decode(), last=True)
     elif talk or settings.verbose:
@@ -71,13 +71,18 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
 
 
 async def _close(
-    sink: JsonlSink, frontier: Frontier, summary: SummaryRecord, *, forced: bool
+    sink: JsonlSink, frontier: Frontier, summary: SummaryRecord, result: Result
 ) -> CrawlError | None:
-    """Write the summary and close; after an end by force, only if that takes no time."""
+    """Write the summary and close; after an end by force, only if that takes no time.
+
+    What was written and could not be committed any more must not be marked as written: it
+    will be fetched and written again.
+    """
     try:
-        async with asyncio.timeout(LAST_WORDS if forced else None):
-            await sink.write([Line("summary", encode(summary))])
-            if frontier.durable:
+        async with asyncio.timeout(LAST_WORDS if result.forced else None):
+            if result.settled or not frontier.durable:
+                await sink.write([Line("summary", encode(summary))])
+            if result.settled and frontier.durable:
                 await frontier.settle((), await sink.seal())
             await sink.close()
     except TimeoutError:

@@ -42,6 +42,9 @@ def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) 
                     click.echo(line)
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        click.echo(f"crawler: writing the answer failed: {str(error.strerror).lower()}", err=True)
+        return 74
     except CrawlError as error:
         click.echo(f"crawler: {error}", err=True)
         return int(error.exit)

@@ -60,7 +60,8 @@ class Result:
     """How a crawl ended.
 
     ``error`` is what stopped it, if it did not end by itself; ``forced`` says that it did
-    not drain, ``open_seeds`` how many seeds have not ended.
+    not drain, ``settled`` that all that was written is committed; ``open_seeds`` is how many
+    seeds have not ended.
     """
 
     reason: str
@@ -69,6 +70,7 @@ class Result:
     elapsed: float
     error: BaseException | None = None
     forced: bool = False
+    settled: bool = True
     open_seeds: int = 0
 
 
@@ -145,6 +147,8 @@ class Crawl:
             error = _first(errors)
             self.stop.ask("reader_closed" if isinstance(error, ReaderClosed) else "failed")
         frontier = self.shared.frontier
+        if error is None:  # what sites asked for while we drained is kept by the next run
+            await frontier.pace(self.shared.bench.paced(self._now()))
         await frontier.give_back(self.shared.bench.clear())
         tally = await frontier.tally()
         reason = self.stop.reason or "drained"
@@ -155,6 +159,7 @@ class Crawl:
             self._now() - started,
             error,
             self.stop.forced.is_set(),
+            self._settle.finished,
             self.shared.open_seeds,
         )
 

@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Settle:
-    """Writes and commits until ``done`` ends."""
+    """Writes and commits until ``done`` ends; ``finished`` says that it did so undisturbed."""
 
     shared: Shared
     sink: Sink
+    finished: bool = False
     _gathered: list[Done] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -52,6 +53,7 @@ class Settle:
             if Note.REOPEN in notes:
                 await self._reopen()
         await self._commit()
+        self.finished = True
 
     async def turn_away(self, targets: Sequence[Target]) -> None:
         """Record targets that the frontier had no room for."""

@@ -56,6 +56,7 @@ class Inquiry:
         identify(path, self._db)
         self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
         self._db.execute(_LINK)
+        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # nor write files by VACUUM INTO
 
     def __enter__(self) -> Self:
         return self
@@ -160,8 +161,11 @@ class Inquiry:
 
     def _safely(self, rows: Rows) -> Rows:
         try:
-            yield from rows
+            for row in rows:  # noqa: UP028 - "yield from" closes the cursor, even after the file
+                yield row
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) in (0, sqlite3.SQLITE_ERROR):
+                raise BadSetting(f"--sql: {error}") from None
             raise unusable(self.path, error) from None
 
     def _urls(self, rows: Sequence[int]) -> Answer:

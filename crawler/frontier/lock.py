@@ -24,7 +24,9 @@ class Lock:
     def take(cls, path: str) -> Self:
         """Lock the state at ``path``. Raises TryLater, naming the holder, or StateUnusable."""
         try:
-            descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(
+                f"{os.path.realpath(path)}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666
+            )
         except OSError as error:
             words = (error.strerror or str(error)).lower()
             raise StateUnusable(f"cannot lock {path}: {words}; choose another --state") from None

@@ -285,6 +285,8 @@ class MemoryFrontier:
                 late = {each: pace for each, pace in self._paces.items() if pace[1] > now}
                 self._paces = late if len(late) < MOST_PACES else {}
             self._paces[key] = (delay, due)
+        else:
+            self._paces.pop(key, None)
 
     def _list(self, key: str, site: _Site) -> None:
         """List a site as free, from when its first URL and its pace allow a visit.

@@ -397,13 +397,15 @@ class SqliteFrontier:
         with self._state.commit():
             hungry = [self._held[name] for name in self._hungry]
             holdings = [self._lend(site, now) for site in hungry if site.due <= now]
-            room = sites - len(self._held)
-            if room > 0 and self._sites_open > len(self._held):
+            # Again while a site turns out to have nothing to lend: it takes nobody's place.
+            while (room := sites - len(self._held)) > 0 and self._sites_open > len(self._held):
                 rows = self._state.db.execute(
                     "SELECT id, name, open, delay, due FROM site WHERE next <= ? "
                     "ORDER BY next LIMIT ?",
                     (now, room),
                 ).fetchall()
+                if not rows:
+                    break
                 for row in rows:
                     site = _Site(*row)
                     self._held[site.name] = site

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
@@ -135,11 +134,12 @@ class State:
         if not _is_new(self.path):
             with contextlib.closing(read_only(self.path)) as reader:
                 outputs = check(self.path, reader)
-                if not fresh:
+                (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
+                if begun and not fresh:
                     asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
         else:
             outputs = []
-            fresh = True
+            fresh = begun = True
         if fresh:
             _make(self.path, asked, outputs)
         self.db = sqlite3.connect(self.path, isolation_level=None)
@@ -148,6 +148,10 @@ class State:
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if full else 'NORMAL'};"
             "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000;"
         )
+        if not (begun or fresh):  # nothing has come of the command before: this one counts
+            with self.commit():
+                rows = asked.flags.items()
+                self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
 
 
 def read_only(path: str) -> sqlite3.Connection:
@@ -167,6 +171,10 @@ def read_only(path: str) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         # Where nothing can be written beside it (a read-only disk) nobody else writes, either.
         db.close()
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.getsize(f"{path}-wal"):  # the latest commits, which would be left out
+                why = "cannot be read where nothing can be written: copy both to a folder of yours"
+                raise StateUnusable(f"{path}-wal {why}") from None
         db = sqlite3.connect(f"file:{name}?immutable=1", uri=True, isolation_level=None)
     except FAULTS as error:
         db.close()
@@ -258,7 +266,7 @@ def _make(path: str, asked: Asked, outputs: list[str]) -> None:
         with contextlib.closing(sqlite3.connect(new, isolation_level=None)) as db:
             db.executescript(
                 "PRAGMA page_size = 4096; BEGIN;"
-                + (files("crawler.frontier") / "schema.sql").read_text()
+                + Path(__file__).with_name("schema.sql").read_text()
                 + f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
             )
             db.execute("INSERT INTO pass (number, started) VALUES (1, ?)", (time.time(),))

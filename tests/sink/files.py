@@ -36,11 +36,19 @@ def reading(fifo: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
+def python(code: str, *paths: Path) -> tuple[int, str, str]:
+    """Run code in a process of its own; return its end, and what it said on stdout and stderr."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, timeout=60
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 def read(path: Path) -> bytes:
     """Return what is in a file."""
     return path.read_bytes()
 
 
-def put(path: Path, data: bytes) -> None:
+def put(path: Path, data: bytes | bytearray) -> None:
     """Make a file that holds ``data``."""
     path.write_bytes(data)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from crawler.errors import WriteFailed
-from crawler.model import Line, Mark
+from crawler.errors import CannotCreate, CrawlError, TryLater, WriteFailed
+from crawler.model import Line
 from crawler.record import numbered
 from crawler.sink.jsonl import JsonlSink
-from crawler.sink.output import Existing, Output
-from tests.sink.files import put, read
+from crawler.sink.output import Existing, Keeping, Output
+from tests.sink.files import locked_elsewhere, put, read
+from tests.sink.kinds import KINDS, marked, packed, unpacked
 
 Opened = Callable[..., AbstractAsyncContextManager[tuple[JsonlSink, Output]]]
 
@@ -39,11 +40,12 @@ def opened(path: Path) -> Opened:
     async def sink(
         types: Collection[str] = ("page",), existing: Existing = "refuse", name: str | None = None
     ) -> AsyncIterator[tuple[JsonlSink, Output]]:
-        output = await Output.open(name or str(path), existing)
+        output = await Output.open(name or str(path), Keeping(existing, durable=True))
+        sink = JsonlSink([output], types)
         try:
-            yield JsonlSink(output, types), output
+            yield sink, output
         finally:
-            await output.close()
+            await sink.close()
 
     return sink
 
@@ -83,20 +85,30 @@ async def test_a_batch_is_one_call_and_nothing_is_none(opened: Opened) -> None:
 async def test_marks_tell_how_far_the_file_is_written(opened: Opened, path: Path) -> None:
     async with opened() as (sink, _):
         for batch in ([line(0)], [line(1, "skip")], [], [line(2), line(3)]):
-            assert await sink.write(batch) == (Mark(str(path), len(read(path))),)
+            await sink.write(batch)
+            assert await sink.seal() == [marked(path)]
 
 
 async def test_marks_count_what_the_file_already_held(opened: Opened, path: Path) -> None:
     put(path, b'{"torn":')
     async with opened(existing="append") as (sink, _):
-        (mark,) = await sink.write([line(0)])
-    assert mark.offset == len(read(path))
+        await sink.write([line(0)])
+        assert await sink.seal() == [marked(path)]
     assert read(path).splitlines()[1] == b'{"n": 0, "p": "","seq":1}'
 
 
-async def test_marks_of_what_cannot_be_resumed_have_no_offset(opened: Opened) -> None:
+async def test_what_cannot_be_resumed_has_no_mark(opened: Opened) -> None:
     async with opened(name="/dev/null") as (sink, _):
-        assert await sink.write([line(0)]) == (Mark("/dev/null", None),)
+        await sink.write([line(0)])
+        assert await sink.seal() == []
+
+
+async def test_marks_fall_between_two_batches(opened: Opened, path: Path) -> None:
+    async with opened() as (sink, _):
+        _, marks, _ = await asyncio.gather(
+            sink.write([line(0, padding=50_000), line(1)]), sink.seal(), sink.write([line(2)])
+        )
+    assert [mark.offset for mark in marks or ()] == [sum(map(len, read(path).splitlines(True)[:2]))]
 
 
 async def test_concurrent_writers_do_not_interleave(opened: Opened, path: Path) -> None:
@@ -122,15 +134,14 @@ async def test_concurrent_writers_do_not_interleave(opened: Opened, path: Path) 
 class Unnumbered(JsonlSink):
     """Broken on purpose: takes no turns, and writes line by line."""
 
-    async def write(self, lines: Any) -> tuple[Mark, ...]:
+    async def write(self, lines: Any) -> None:
         for each in lines:
-            await self._output.write(numbered(each.data, 1))
-        return ()
+            await self._outputs[0].write(numbered(each.data, 1))
 
 
 async def test_writers_without_turns_would_be_noticed(path: Path) -> None:
-    output = await Output.open(str(path), "refuse")
-    sink = Unnumbered(output, ("page",))
+    output = await Output.open(str(path), Keeping())
+    sink = Unnumbered([output], ("page",))
     batches = [[line(100 * writer + each) for each in range(10)] for writer in range(8)]
     await asyncio.gather(*(sink.write(batch) for batch in batches))
     await output.close()
@@ -160,3 +171,118 @@ async def test_a_device_that_is_full_ends_the_writing(opened: Opened) -> None:
     async with opened(name="/dev/full") as (sink, _):
         with pytest.raises(WriteFailed):
             await sink.write([line(0)])
+
+
+# Several outputs
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> list[Path]:
+    """One output of each kind."""
+    return [tmp_path / name for name in KINDS]
+
+
+def held(paths: list[Path]) -> list[bytes | None]:
+    """Return what files hold; None for one that is not there."""
+    return [read(path) if path.is_file() else None for path in paths]
+
+
+async def test_all_outputs_get_the_same_numbered_lines(paths: list[Path]) -> None:
+    names = ["/dev/null", *map(str, paths)]
+    sink = await JsonlSink.open(names, ("page",), Keeping(durable=True))
+    await sink.write([line(0), line(1, "skip"), line(2)])
+    assert await sink.seal() == [marked(path) for path in paths], "and one mark for each file"
+    await sink.write([line(3, padding=1_000)])
+    await sink.close()
+    assert [each["seq"] for each in records(paths[0])] == [1, 2, 3]
+    assert {unpacked(path) for path in paths} == {read(paths[0])}
+
+
+async def test_all_outputs_are_taken_up(paths: list[Path]) -> None:
+    names = list(map(str, paths))
+    sink = await JsonlSink.open(names, ("page",), Keeping(durable=True))
+    await sink.write([line(0)])
+    marks = await sink.seal()
+    await sink.write([line(1)])
+    await sink.close()
+    sink = await JsonlSink.open(names[::-1], ("page",), Keeping(marks=marks, durable=True))
+    assert await sink.seal() == marks[::-1]
+    await sink.write([line(2)])
+    await sink.close()
+    assert [each["n"] for each in records(paths[0])] == [0, 2]
+    assert {unpacked(path) for path in paths} == {read(paths[0])}
+
+
+async def test_all_outputs_are_opened_anew(paths: list[Path], tmp_path: Path) -> None:
+    sink = await JsonlSink.open(list(map(str, paths)), ("page",), Keeping(durable=True))
+    await sink.write([line(0)])
+    rotated = [path.rename(tmp_path / f"1.{path.name}") for path in paths]
+    await sink.reopen()
+    await sink.write([line(1)])
+    await sink.close()
+    assert {unpacked(path) for path in rotated} == {b'{"n": 0, "p": "","seq":1}\n'}
+    assert {unpacked(path) for path in paths} == {b'{"n": 1, "p": "","seq":2}\n'}
+
+
+async def opens_all_or_none(
+    cls: type[JsonlSink], paths: list[Path], keeping: Keeping, refusal: type[CrawlError]
+) -> None:
+    """The last cannot be opened: the others are as they were, and free."""
+    before, descriptors = held(paths), len(os.listdir("/proc/self/fd"))
+    with pytest.raises(refusal):
+        await cls.open(list(map(str, paths)), ("page",), keeping)
+    assert [data or b"" for data in held(paths)] == [data or b"" for data in before]
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    for path in paths[:-1]:
+        output = await Output.open(str(path), Keeping("overwrite"))
+        await output.release()
+
+
+@pytest.mark.parametrize("existing", ["refuse", "append", "overwrite"])
+@pytest.mark.parametrize("data", [None, b"torn"])
+async def test_outputs_are_opened_all_or_none(
+    paths: list[Path], existing: Existing, data: bytes | None
+) -> None:
+    keeping = Keeping(existing, durable=True, full=True)
+    if data is not None and existing != "refuse":
+        put(paths[0], data)
+        put(paths[1], packed(paths[1].name, data))
+    paths[-1].mkdir()
+    await opens_all_or_none(JsonlSink, paths, keeping, CannotCreate)
+    paths[-1].rmdir()
+    with locked_elsewhere(paths[-1]):
+        await opens_all_or_none(JsonlSink, paths, keeping, TryLater)
+
+
+async def test_one_that_cannot_be_taken_up_leaves_the_others(paths: list[Path]) -> None:
+    for path in paths:
+        put(path, packed(path.name, b"one\n"))
+    keeping = Keeping(marks=[marked(path) for path in paths], durable=True)
+    put(paths[-1], b"changed" * 100)
+    await opens_all_or_none(JsonlSink, paths, keeping, CannotCreate)
+
+
+async def test_the_same_file_twice_is_refused(path: Path) -> None:
+    put(path, b"torn")
+    await opens_all_or_none(JsonlSink, [path, path], Keeping("append"), TryLater)
+
+
+class Holding(JsonlSink):
+    """Broken on purpose: keeps what it has opened."""
+
+    kept: list[Output]
+
+    @classmethod
+    async def open(cls, names: Any, types: Any, keeping: Keeping) -> JsonlSink:
+        cls.kept = []
+        for name in names:
+            cls.kept.append(await Output.open(name, keeping))
+        return cls(cls.kept, types)
+
+
+async def test_outputs_that_are_kept_would_be_noticed(paths: list[Path]) -> None:
+    paths[-1].mkdir()
+    with pytest.raises(AssertionError):
+        await opens_all_or_none(Holding, paths, Keeping(), CannotCreate)
+    for output in Holding.kept:
+        await output.release()

@@ -12,14 +12,14 @@ import aiofiles
 import pytest
 
 from crawler.errors import CannotCreate, ReaderClosed, TryLater, WriteFailed
-from crawler.sink.output import Existing, Output
+from crawler.sink.output import Existing, Keeping, Output
 from tests.sink.files import locked_elsewhere, put, read, reading
 
 
 @asynccontextmanager
 async def opened(path: Path | str, existing: Existing = "refuse") -> AsyncIterator[Output]:
     """An output, closed at the end."""
-    made = await Output.open(str(path), existing)
+    made = await Output.open(str(path), Keeping(existing))
     try:
         yield made
     finally:
@@ -50,7 +50,7 @@ async def test_a_new_or_empty_file_is_written_whatever_was_asked(
 async def test_a_file_with_data_is_refused_and_left_alone(path: Path) -> None:
     put(path, b"precious")
     with pytest.raises(CannotCreate, match="--append, --overwrite") as refused:
-        await Output.open(str(path), "refuse")
+        await Output.open(str(path), Keeping("refuse"))
     assert str(path) in str(refused.value)
     assert read(path) == b"precious"
     async with opened(path, "append"):
@@ -70,7 +70,7 @@ async def test_append_adds(path: Path) -> None:
 async def test_append_ends_a_torn_last_line(path: Path, torn: bytes) -> None:
     put(path, torn)
     async with opened(path, "append") as out:
-        assert out.offset == len(torn) + 1
+        assert read(path) == torn, "not before there is something to write"
         await out.write(b"two\n")
         assert out.offset == len(torn) + 5
     assert read(path) == torn + b"\ntwo\n"
@@ -92,12 +92,25 @@ async def test_overwrite_empties_at_the_end_if_nothing_was_written(path: Path) -
     assert read(path) == b""
 
 
+@pytest.mark.parametrize("held", [b"one\n", b"torn"])
+@pytest.mark.parametrize("existing", ["append", "overwrite"])
+async def test_a_file_that_is_let_go_is_as_it_was(
+    path: Path, existing: Existing, held: bytes
+) -> None:
+    put(path, held)
+    out = await Output.open(str(path), Keeping(existing))
+    await out.release()
+    assert read(path) == held
+    async with opened(path, "append"):
+        pass  # and its lock is free
+
+
 @pytest.mark.parametrize("existing", ["refuse", "append", "overwrite"])
 async def test_a_file_in_use_by_another_run_is_not_touched(path: Path, existing: Existing) -> None:
     put(path, b"torn")
     with locked_elsewhere(path):
         with pytest.raises(TryLater, match="another run"):
-            await Output.open(str(path), existing)
+            await Output.open(str(path), Keeping(existing))
         assert read(path) == b"torn"
     async with opened(path, "append"):
         pass
@@ -106,19 +119,19 @@ async def test_a_file_in_use_by_another_run_is_not_touched(path: Path, existing:
 async def test_an_output_locks_its_file_until_it_is_closed(path: Path) -> None:
     async with opened(path):
         with pytest.raises(TryLater):
-            await Output.open(str(path), "append")
+            await Output.open(str(path), Keeping("append"))
     async with opened(path):
         pass
 
 
 async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match=f"create the folder {tmp_path / 'no'} first"):
-        await Output.open(str(tmp_path / "no" / "out.jsonl"), "refuse")
+        await Output.open(str(tmp_path / "no" / "out.jsonl"), Keeping("refuse"))
 
 
 async def test_a_folder_is_no_output(tmp_path: Path) -> None:
     with pytest.raises(CannotCreate, match="directory"):
-        await Output.open(str(tmp_path), "overwrite")
+        await Output.open(str(tmp_path), Keeping("overwrite"))
 
 
 async def test_refusals_leave_no_descriptor_open(path: Path) -> None:
@@ -126,7 +139,7 @@ async def test_refusals_leave_no_descriptor_open(path: Path) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(5):
         with pytest.raises(CannotCreate):
-            await Output.open(str(path), "refuse")
+            await Output.open(str(path), Keeping("refuse"))
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -150,7 +163,7 @@ async def test_a_fifo_is_written_while_someone_reads(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with reading(fifo) as reader:
-        out = await Output.open(str(fifo), "refuse")
+        out = await Output.open(str(fifo), Keeping("refuse"))
         await out.write(b"one\n")
         assert os.read(reader, 100) == b"one\n"
         assert not out.seekable
@@ -187,7 +200,7 @@ async def test_a_file_behind_stdout_is_the_shells_affair(
 async def test_a_closed_stdout_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     with pytest.raises(CannotCreate, match="-o"):
-        await Output.open("-", "refuse")
+        await Output.open("-", Keeping("refuse"))
 
 
 class Reluctant:
@@ -244,73 +257,3 @@ async def test_two_outputs_do_not_wait_for_each_other(tmp_path: Path) -> None:
                 except BlockingIOError:
                     await asyncio.sleep(0)
             await writing
-
-
-# Opening anew
-
-
-async def test_reopening_after_a_rename_starts_a_new_file(path: Path, tmp_path: Path) -> None:
-    rotated = tmp_path / "out.jsonl.1"
-    async with opened(path) as out:
-        await out.write(b"one\n")
-        os.rename(path, rotated)
-        await out.write(b"two\n")
-        await out.reopen()
-        assert (out.name, out.offset, out.seekable) == (str(path), 0, True)
-        await out.write(b"three\n")
-        with pytest.raises(TryLater):
-            await Output.open(str(path), "append")
-        async with opened(rotated, "append"):
-            pass  # the old file's lock is free
-    assert read(rotated) == b"one\ntwo\n"
-    assert read(path) == b"three\n"
-
-
-async def test_reopening_a_file_that_is_still_there_goes_on_with_it(path: Path) -> None:
-    async with opened(path) as out:
-        await out.write(b"one\n")
-        await out.reopen()
-        await out.write(b"two\n")
-        assert out.offset == 8
-    assert read(path) == b"one\ntwo\n"
-
-
-async def test_reopening_where_someone_else_has_made_a_file_adds_to_it(path: Path) -> None:
-    async with opened(path) as out:
-        os.unlink(path)
-        put(path, b"torn")
-        await out.reopen()
-        await out.write(b"two\n")
-    assert read(path) == b"torn\ntwo\n"
-
-
-async def test_reopening_that_fails_leaves_the_old_file_in_use(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    async with opened(folder / "out") as out:
-        moved = tmp_path / "moved"
-        os.rename(folder, moved)
-        with pytest.raises(CannotCreate):
-            await out.reopen()
-        await out.write(b"one\n")
-        assert read(moved / "out") == b"one\n"
-
-
-async def test_reopening_a_pipe_does_nothing(tmp_path: Path) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    with reading(fifo) as reader:
-        async with opened(fifo) as out:
-            await out.reopen()
-            await out.write(b"one\n")
-            assert os.read(reader, 100) == b"one\n"
-
-
-async def test_reopening_after_copytruncate_knows_the_new_length(path: Path) -> None:
-    async with opened(path) as out:
-        await out.write(b"one\n")
-        os.truncate(path, 0)
-        await out.reopen()
-        await out.write(b"two\n")
-        assert read(path) == b"two\n"
-        assert out.offset == 4
