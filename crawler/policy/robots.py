@@ -1,21 +1,24 @@
 """robots.txt by RFC 9309: what a body means for us, and for how long.
 
-Protego reads the grammar and matches paths. It takes a group's name for ours if it is
-found anywhere in it, and a whole User-Agent header for a name, so the groups are renamed
-before it sees them: exactly our product token (section 2.2.1), ``*``, or someone else.
+The body is read as octets: the paths of a file in another encoding than UTF-8 still match
+the URLs that its pages are linked by. Only allow, disallow and user-agent lines shape the
+groups (section 2.2.4); where the standard is silent, typing errors are forgiven as Google
+forgives them.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-
-from protego import Protego
 
 from crawler.model import Failed, Fault, Outcome
 from crawler.policy import urls
+from crawler.policy.patterns import Patterns
 
 MAX_BYTES = 500 * 1024
 """Section 2.5: at least 500 KiB are parsed; we parse that much."""
+
+MAX_LINE = 16_663
+"""Octets of a line that count; eight times the longest URL, as Google has it."""
 
 MAX_REDIRECTS = 5
 """Section 2.3.1.2."""
@@ -29,8 +32,26 @@ RECHECK = 1800.0
 MAX_CRAWL_DELAY = 300.0
 
 _TOKEN = re.compile(r"[A-Za-z_-]+")
-_GROUP = re.compile(r"\s*user-?\s?agent\s*:\s*([^#]*)", re.IGNORECASE)
-_OURS, _OTHERS = "us", "them"
+_SECONDS = re.compile(r"\d{1,9}(?:\.\d*)?|\.\d+", re.ASCII)
+_WORDS = {
+    "user-agent": "agent",
+    "useragent": "agent",
+    "user agent": "agent",
+    "allow": "allow",
+    **dict.fromkeys("disallow dissallow dissalow disalow diasllow disallaw".split(), "disallow"),
+    "crawl-delay": "delay",
+    "crawl delay": "delay",
+    "sitemap": "sitemap",
+    "sitemaps": "sitemap",
+    "site-map": "sitemap",
+}
+_LINE = re.compile(
+    rf"\s*({'|'.join(sorted(_WORDS, reverse=True))})\s*(?::([^#]*)|(?<=\s)([^\s#:]++)\s*(?:#|$))",
+    re.IGNORECASE | re.ASCII,
+)
+_SPACE = " \t\v\f"
+_BOM = re.compile(rb"\xef(?:\xbb\xbf?)?")  # also a part of it
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +67,27 @@ class Rules:
     delay: float | None = None
     denial: str | None = None
     sitemaps: Sequence[str] = ()
-    _parsed: Protego | None = field(default=None, repr=False)
+    _patterns: Patterns | None = field(default=None, repr=False)
 
     def refuses(self, url: str) -> str | None:
         """Return why a canonical URL of this origin may not be fetched, or None."""
         if self.denial is not None:
             return self.denial
-        if self._parsed is None or self._parsed.can_fetch(url, _OURS):
+        if self._patterns is None:
+            return None
+        path = url[url.index("/", 8) :]
+        if path.partition("?")[0] == "/robots.txt" or self._patterns.allow(path):
             return None
         return "disallowed by robots.txt"
+
+
+class _Group:
+    """What the groups with one name say together: rules, and the longest Crawl-delay."""
+
+    def __init__(self) -> None:
+        self.named = False
+        self.delay: float | None = None
+        self.rules: list[tuple[bool, str]] = []
 
 
 def token(user_agent: str) -> str:
@@ -80,7 +113,7 @@ def judge(outcome: Outcome, ours: str, now: float) -> Rules | str | Failed:
     if 200 <= status < 300:
         if outcome.truncated in ("time", "disconnect"):
             return Failed(Fault.DISCONNECT, "robots.txt broke off", status)
-        return read(outcome.body or b"", ours, now)
+        return read(outcome.body or b"", ours, now, cut=outcome.truncated is not None)
     if 300 <= status < 400:
         # A redirect that leads nowhere is an unavailable robots.txt, like 4xx.
         location = outcome.headers.get("location")
@@ -91,20 +124,44 @@ def judge(outcome: Outcome, ours: str, now: float) -> Rules | str | Failed:
     return Failed(Fault.HTTP_5XX, f"robots.txt answered {status}", status)
 
 
-def read(body: bytes, ours: str, now: float) -> Rules:
-    """Return the rules of a robots.txt for the product token ``ours``."""
-    if len(body) > MAX_BYTES:
-        body = body[:MAX_BYTES].rpartition(b"\n")[0]  # half a rule would be another rule
-    text = body.decode("utf-8-sig", "replace").replace("\0", "")
-    lines = re.split(r"\r\n|\r|\n", text)
-    parsed = Protego.parse("\n".join(_rename(line, ours) for line in lines))
-    delay = parsed.crawl_delay(_OURS)
+def read(body: bytes, ours: str, now: float, *, cut: bool = False) -> Rules:
+    """Return the rules of a robots.txt for the product token ``ours``.
+
+    ``cut`` says that there was more of it; what is left of its last line is no rule.
+    """
+    if cut or len(body) > MAX_BYTES:
+        end = max(body.rfind(b"\n", 0, MAX_BYTES + 1), body.rfind(b"\r", 0, MAX_BYTES + 1))
+        body = body[: max(end, 0)]
+    us, everyone = _Group(), _Group()
+    sitemaps = []
+    named: list[_Group] = []
+    open_to_names = True
+    for word, value in _lines(body):
+        if word == "agent":
+            if not open_to_names:
+                named, open_to_names = [], True
+            if value == "*" or value.startswith(("* ", "*\t")):
+                named.append(everyone)
+            elif ours and token(value) == ours:
+                named.append(us)
+                us.named = True
+        elif word == "sitemap":
+            sitemaps.append(value.encode("latin-1").decode("utf-8", "replace"))
+        elif word == "delay":
+            if _SECONDS.fullmatch(value):
+                for group in named:
+                    group.delay = max(group.delay or 0.0, float(value))
+        else:
+            open_to_names = False
+            for group in named if value else ():
+                group.rules.append((word == "allow", value))
+    group = us if us.named else everyone
     return Rules(
         now + MAX_AGE,
         size=len(body),
-        delay=None if delay is None else min(delay, MAX_CRAWL_DELAY),
-        sitemaps=tuple(parsed.sitemaps),
-        _parsed=parsed,
+        delay=None if group.delay is None else min(group.delay, MAX_CRAWL_DELAY),
+        sitemaps=tuple(filter(None, sitemaps)),
+        _patterns=Patterns(group.rules) if group.rules else None,
     )
 
 
@@ -118,12 +175,14 @@ def deny_all(why: str, now: float) -> Rules:
     return Rules(now + RECHECK, denial=why)
 
 
-def _rename(line: str, ours: str) -> str:
-    """Return a group's first line with its name as :func:`read` wants it."""
-    match = _GROUP.match(line)
-    if match is None:
-        return line
-    name = match[1].strip()
-    if name == "*" or name.startswith(("* ", "*\t")):
-        return "User-agent: *"
-    return f"User-agent: {_OURS if ours and token(name) == ours else _OTHERS}"
+def _lines(body: bytes) -> Iterator[tuple[str, str]]:
+    """Yield what each line that we know is about, and its value: a character an octet."""
+    if body.startswith(_UTF16_BOMS) and b"\0" in body:
+        body = body.decode("utf-16", "replace").encode()
+    elif mark := _BOM.match(body):
+        body = body[mark.end() :]
+    text = body.replace(b"\0", b"").replace(b"\r", b"\n").decode("latin-1")
+    for line in text.split("\n"):
+        match = _LINE.match(line[:MAX_LINE])
+        if match is not None:
+            yield _WORDS[match[1].lower()], (match[2] or match[3] or "").strip(_SPACE)

@@ -262,13 +262,15 @@ def test_half_a_robots_txt_is_none(truncated: Truncated) -> None:
     assert isinstance(answer, Failed)
 
 
-def test_a_robots_txt_cut_at_our_limit_is_one() -> None:
-    body = b"User-agent: *\nDisallow: /x"
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_robots_txt_cut_at_our_limit_is_one_up_to_its_last_whole_line(end: str) -> None:
+    body = end.join(["User-agent: *", "Disallow: /x", "Disallow: /y and mo"]).encode()
 
     rules = robots.judge(fetched(body=body, truncated="length"), AGENT, now=0.0)
 
     assert isinstance(rules, Rules)
     assert rules.refuses(HOME + "/x")
+    assert rules.refuses(HOME + "/y") is None
 
 
 def test_an_answer_without_a_body_allows_everything() -> None:
