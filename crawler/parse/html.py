@@ -160,9 +160,11 @@ def _add(page: Html, where: dict[str, None], reference: str | None) -> None:
     """Note a reference; one to the page itself, as by a bare fragment, is none."""
     if reference is None:
         return
+    reference = reference.strip(_STRIPPED)
     if "#" in reference:
         reference = reference.partition("#")[0]
-    reference = reference.strip(_STRIPPED)
+        if reference != reference.rstrip(_STRIPPED):
+            reference += "#"  # without it, the spaces before it would go, too
     if not reference and not page.based:
         return
     if len(page.follow) + len(page.nofollow) < MAX_LINKS:

@@ -41,12 +41,14 @@ def resolve(base: str, reference: str) -> str | None:
     """Return ``reference`` as a canonical http(s) URL, or None if it is not one."""
     if len(reference) > MAX_REFERENCE:
         return None
+    head, mark, _ = reference.partition("#")
     try:
-        href: str = join_url(base, reference.partition("#")[0])
+        href: str = join_url(base, head + mark)  # with the mark, spaces before it are kept
     except ValueError:  # also UnicodeEncodeError, which lone surrogates raise
         return None
     if not href.startswith(_SCHEMES):
         return None
+    href = href.removesuffix("#")
     return _without_userinfo(href) if "@" in href else href
 
 
