@@ -1,6 +1,6 @@
 """In which encoding is this page? By the HTML standard, section 13.2.3: a byte order mark,
-then the Content-Type header, then the first 1,024 bytes; else UTF-8 if it is valid, else
-what statistics say of the first 16 KB.
+then the Content-Type header, then a meta element or an XML declaration in the first 1,024
+bytes; else UTF-8 if it is valid, else what statistics say of the first 16 KB.
 
 Labels are the Encoding standard's (webencodings), never Python's codec names: a server
 cannot choose UTF-7 or a codec of ours.
@@ -20,11 +20,16 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16be"),
     (codecs.BOM_UTF16_LE, "utf-16le"),
 )
-_HEADER = re.compile(r"""charset\s*=\s*["']?\s*([^\s;"']+)""", re.IGNORECASE)
+_UTF16_DECLARATIONS = ((b"<\0?\0x\0", "utf-16le"), (b"\0<\0?\0x", "utf-16be"))
+_PARAMETER = re.compile(r';([^;=]*+)(?:=\s*+(?:"((?:[^"\\]|\\.)*+)"?[^;]*+|([^;]*+)))?', re.DOTALL)
 _LABELS = {"UHC": "euc-kr", "MAC-CYRILLIC": "x-mac-cyrillic"}  # cchardet's own names
 _SPACE = b"\t\n\f\r /"
 _META_CHARSET = re.compile(
-    rb"""charset[\t\n\f\r ]*=[\t\n\f\r ]*(?:"([^"]*)"|'([^']*)'|([^\t\n\f\r ;"']+))"""
+    rb"""charset[\t\n\f\r ]*+=[\t\n\f\r ]*+(?:"([^"]*)"|'([^']*)'|(?!["'])([^\t\n\f\r ;]*))?"""
+)
+_XML_ENCODING = re.compile(
+    rb"""<\?xml(?>.*?encoding)[\0-\x20]*+=[\0-\x20]*+(?:"([^"\0-\x20]*)"|'([^'\0-\x20]*)')""",
+    re.DOTALL,
 )
 
 
@@ -33,9 +38,7 @@ def sniff(body: bytes, content_type: str) -> str:
     for mark, name in _BOMS:
         if body.startswith(mark):
             return name
-    header = _HEADER.search(content_type)
-    found = _lookup(header[1]) if header else None
-    found = found or prescan(body[:PRESCANNED])
+    found = _lookup(parameter(content_type)) or prescan(body[:PRESCANNED])
     if found is not None:
         return found
     return "utf-8" if _is_utf8(body) else _detect(body[:DETECTED])
@@ -54,11 +57,35 @@ def text(body: bytes, name: str) -> str | bytes:
     return str(decoded)
 
 
-def prescan(head: bytes) -> str | None:
-    """Return the encoding that a meta element in ``head`` declares, or None.
+def parameter(content_type: str) -> str:
+    """Return the charset parameter of a Content-Type as written, or an empty string.
 
-    The standard's "prescan a byte stream to determine its encoding".
+    As the MIME Sniffing standard parses them, the first that has a value; spaces around
+    its name and single quotes around its value are forgiven.
     """
+    for match in _PARAMETER.finditer(content_type):
+        if match[1].strip().lower() == "charset":
+            if match[2] is not None:
+                return re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL)
+            if value := (match[3] or "").strip():
+                return value.strip("'")
+    return ""
+
+
+def prescan(head: bytes) -> str | None:
+    """Return the encoding that ``head`` declares itself to be in, or None.
+
+    The standard's "prescan a byte stream to determine its encoding", with the "get an XML
+    encoding" that it falls back to. What the end of ``head`` cuts off declares nothing.
+    """
+    for declaration, name in _UTF16_DECLARATIONS:
+        if head.startswith(declaration):
+            return name
+    return _find_meta(head) or _xml(head)
+
+
+def _find_meta(head: bytes) -> str | None:
+    """Return the encoding that the first meta element to name one names."""
     at, end = 0, len(head)
     while at < end:
         at = head.find(b"<", at)
@@ -108,12 +135,17 @@ def _meta(head: bytes, at: int) -> tuple[str | None, int]:
         elif name == b"charset":
             label = _ascii(value)
             need_pragma = False
-    if need_pragma is None or (need_pragma and not pragma):
+    if at >= len(head) or need_pragma is None or (need_pragma and not pragma):
         return None, at
-    found = _lookup(label or "")
-    if found in ("utf-16be", "utf-16le"):
-        found = "utf-8"
+    found = _readable(label or "")
     return ("windows-1252" if found == "x-user-defined" else found), at
+
+
+def _xml(head: bytes) -> str | None:
+    """Return the encoding that an XML declaration names."""
+    declaration, end, _ = head.partition(b">")
+    match = _XML_ENCODING.match(declaration) if end else None
+    return _readable(_ascii(match[1] or match[2] or b"")) if match else None
 
 
 def _attribute(head: bytes, at: int) -> tuple[tuple[bytes, bytes] | None, int]:
@@ -157,6 +189,12 @@ def _each(chars: bytes) -> tuple[bytes, ...]:
 
 def _ascii(label: bytes) -> str:
     return label.decode("ascii", "replace")
+
+
+def _readable(label: str) -> str | None:
+    """Return the encoding of a label that was read as ASCII, and so is not in UTF-16."""
+    found = _lookup(label)
+    return "utf-8" if found in ("utf-16be", "utf-16le") else found
 
 
 def _lookup(label: str) -> str | None:
