@@ -14,6 +14,9 @@ from crawler.model import Failed, Fault, Fetched, Outcome
 
 MIN_RETRY_AFTER, MAX_RETRY_AFTER = 1.0, 3600.0
 
+_LONGEST_DATE = 64
+"""Characters; no form of an HTTP date has more than 33, and email reads long ones slowly."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
@@ -83,6 +86,8 @@ def retry_after(headers: Mapping[str, str], wall: float) -> float | None:
         return None
     if value.isascii() and value.isdigit():
         seconds = float(value[:12])
+    elif len(value) > _LONGEST_DATE:
+        return None
     else:
         try:
             date = parsedate_to_datetime(value)

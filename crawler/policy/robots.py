@@ -134,16 +134,16 @@ def read(body: bytes, ours: str, now: float, *, cut: bool = False) -> Rules:
         body = body[: max(end, 0)]
     us, everyone = _Group(), _Group()
     sitemaps = []
-    named: list[_Group] = []
+    named: set[_Group] = set()
     open_to_names = True
     for word, value in _lines(body):
         if word == "agent":
             if not open_to_names:
-                named, open_to_names = [], True
+                named, open_to_names = set(), True
             if value == "*" or value.startswith(("* ", "*\t")):
-                named.append(everyone)
+                named.add(everyone)
             elif ours and token(value) == ours:
-                named.append(us)
+                named.add(us)
                 us.named = True
         elif word == "sitemap":
             sitemaps.append(value.encode("latin-1").decode("utf-8", "replace"))

@@ -35,6 +35,9 @@ BOMBS = {
     "formatting under many tags": b"<font><font>" * 30 + b"<p>x</p>" * 20_000,
     "options": b"<select>" + b"<option>" * 20_000,
     "attributes": b"<div " + b" ".join(b"a%d=1" % n for n in range(20_000)) + b">",
+    "different elements": b"".join(b"</x%d>" % n for n in range(60_000)),
+    "different attributes": b"".join(b"<br x%d>" % n for n in range(60_000)),
+    "different attributes, hidden": b"".join(b"<br '>'x%d\n\"y%d>" % (n, n) for n in range(30_000)),
     "attributes on lines": b"<div\n" + b"\n".join(b"a%d" % n for n in range(20_000)) + b">",
 }
 

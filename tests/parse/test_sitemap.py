@@ -71,6 +71,20 @@ def test_entities_are_not_even_read(declaration: bytes) -> None:
     assert not read(body)
 
 
+def test_declarations_end_the_reading_and_a_doctype_alone_does_not() -> None:
+    doctype = b'<!DOCTYPE urlset SYSTEM "http://127.0.0.1:1/x.dtd"'
+    body = b"<urlset><url><loc>http://h/a</loc></url></urlset>"
+
+    assert read(doctype + b">" + body) == ["http://h/a"]
+    assert not read(doctype + b"[<!ATTLIST urlset a CDATA 'x'>]>" + body)
+
+
+def test_a_sitemap_is_not_deep() -> None:
+    deep = b"<urlset>" + b"<x>" * 1_000_000 + b"<url><loc>http://h/a</loc>"
+
+    assert read(deep) == []
+
+
 def test_no_more_than_the_standard_allows() -> None:
     many = urlset(*(f"http://h/{number}" for number in range(MOST_URLS + 10)))
 

@@ -1,0 +1,262 @@
+"""What reads the web, and what it is given to grow on: one line a function, its shapes below.
+
+In a shape what stands in braces is repeated up to the size; ``#`` in it is its number.
+``\\n`` and its like are as in Python.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from crawler.model import Target
+from crawler.parse import charset, complexity, html, sitemap
+from crawler.policy import media, retry, robots, traps, urls
+from crawler.policy.urls import Canon
+from crawler.record import PageRecord, common, encode
+from crawler.report import safe
+from crawler.report.log import _Json, _Text
+
+HOME = "http://a.example/"
+TARGET = Target(HOME, "a.example", 1, HOME)
+_SHAPE = re.compile(r"(.*)\{(.*)\}(.*)", re.DOTALL)
+
+
+class Row(NamedTuple):
+    """A function, and the shapes of text it is given."""
+
+    name: str
+    function: Callable[[str], Any]
+    shapes: tuple[str, ...]
+
+
+def grown(shape: str, size: int) -> str:
+    """Return a text of about ``size`` characters."""
+    match = _SHAPE.fullmatch(shape)
+    assert match is not None
+    head, unit, tail = match.groups()
+    if "#" not in unit:
+        return str(head + unit * max(1, (size - len(head + tail)) // len(unit)) + tail)
+    parts = [head]
+    total = number = 0
+    while total < size:
+        parts.append(unit.replace("#", str(number)))
+        total += len(parts[-1])
+        number += 1
+    return "".join([*parts, tail])
+
+
+def octets(text: str) -> bytes:
+    """Return the octets of a text that has them, or its UTF-8."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace")
+
+
+def read_page(text: str) -> object:
+    """Read a page as it is read: behind the guard, without which lexbor has no limits."""
+    body = octets(text)
+    if complexity.too_complex(body) is not None:
+        return None
+    return html.read(charset.text(body, charset.sniff(body, "text/html")), HOME, "crawlway")
+
+
+def obey(text: str) -> object:
+    """Read a robots.txt and ask it for a URL of the greatest length."""
+    rules = robots.read(octets(text), "crawlway", 0.0)
+    return rules.refuses(HOME + "ab/" * 690)
+
+
+LADDER = robots.read(
+    b"User-agent: *\nDisallow: /*?*%2F\nDisallow: /*a*b*c\nDisallow: /" + b"*a" * 8_000 + b"b$",
+    "crawlway",
+    0.0,
+)
+DROPPING = Canon(("utm_*", "*a*b*c*", "sid"))
+
+
+def with_shapes(fields: Callable[[str], dict[str, Any]]) -> Callable[[str], Any]:
+    """Return a function that encodes a page's record with some fields of a text."""
+    known = common(TARGET, 1, 0.0)
+    known |= {"status": 200, "content_type": None, "bytes": 1, "wire_bytes": 1, "elapsed_ms": 1}
+    known |= {"attempts": 1, "truncated": None}
+    return lambda text: encode(PageRecord(**known | fields(text)))
+
+
+def logged(formatter: logging.Formatter) -> Callable[[str], Any]:
+    """Return a function that formats a log line of a text."""
+    return lambda text: formatter.format(
+        logging.LogRecord("crawler", logging.WARNING, "x", 1, "%s", (text,), None)
+    )
+
+
+def seed(text: str) -> object:
+    """Take a seed."""
+    try:
+        return urls.seed(text)
+    except ValueError:
+        return None
+
+
+MARKUP = (
+    *("{<}", "{</}", "{<!}", "{<?}", "{<a }", "{<a>}", "{<x>}", "{</x>}", "{<x#>}", "{</x#>}"),
+    *("{&}", "{&amp}", "{&#x}", "{&#1114111;}", "{&x#;}", "{<!--}", "{-->}", "{<!-- -->}"),
+    *('{"}', "{'}", "{<a x='}", '{<a x="}', "{<a x=}", "{\\0}", "{\\r}", "{ }", "{é}", "{\\xff}"),
+    *("{<div>}", "{<b>}", "{<p>}", "{</p>}", "{<br>}", "{<table>}", "<table>{x<i>}", "{<td></p>}"),
+    *("<table>{<tr>}", "<select>{<option>}", "<select>{<optgroup>}", "{<p><b>}", "{<a><p>}"),
+    *("{<ul><li>}", "{<li>}", "{<dt><dd>}", "{<button>}", "{<form>}", "{<i></b>}", "{<nobr>}"),
+    *(
+        "<a {x }",
+        "<a {x# }>",
+        "<a {x#=y }>",
+        "{<br x#>}",
+        "{<br x=#>}",
+        "{<body x#>}",
+        "{<font x=#>}",
+    ),
+    *(
+        "<a href='{x}'>",
+        "<a href='{ }#'>",
+        "{<a href=#>}",
+        "{<a href=x>}",
+        "{<iframe src=x></iframe>}",
+    ),
+    *("<title>{x }</title>", "<title>{<}", "{<title>x</title>}", "{<script>}", "<script>{<!--}"),
+    *("<script><!--{<script>}", "{<style>}", "{<svg>}", "<svg>{<title>}", "{<svg><title>}"),
+    *("<svg><![CDATA[{]]>}", "{<math><mi>}", "{<template>}", "{<noscript>}", "{<plaintext>}"),
+    *("{<base href=x>}", "{<base href=http://#>}", "{<link rel=canonical href=x>}"),
+    *("<link href=x rel='{next }'>", "<a href=x rel='{nofollow }'>", "{<a rel=nofollow href=x>}"),
+    *("<meta http-equiv=refresh content='{ ;}'>", "<meta http-equiv=refresh content='{0}'>"),
+    *("<meta http-equiv=refresh content='0{ }'>", "<meta http-equiv=refresh content='{.}x'>"),
+    *("<meta http-equiv=refresh content='{url=}'>", "{<meta http-equiv=refresh content=0;x>}"),
+    *("<meta name=robots content='{noindex,}'>", "<meta name=robots content='{,}'>"),
+)
+PATHS = ("{a}", "{ab}", "{%2F}", "?{%2F}", "{%}", "{*}", "{/}")
+TAGS = (
+    *("{<}", "{<!--}", "{x }", "{x# }", "<a {x# }>", "<a {' }", "{</x#>}", "{<b>}", "{<meta }"),
+    *(
+        "{\\xff}",
+        "{\\x80a}",
+        "{é}",
+        "{日}",
+        "<meta content='{charset=}",
+        "<?xml {encoding}",
+        "{\\0<}",
+    ),
+)
+REFERENCES = (
+    *(
+        "{a}",
+        "{/}",
+        "{../}",
+        "{./}",
+        "{%2e%2e/}",
+        "{a/../}",
+        "{@}",
+        "{:}",
+        "{%}",
+        "{[}",
+        "{.}",
+        "{?}",
+    ),
+    *("{\\\\}", "{&}", "{é}", "{😀}", "{ }", "{\\t}", "{\\0}", "{#}x"),
+    *("http://{a}", "http://{a.}", "http://{0.}", "http://{é}", "http://{é.}", "http://{@}"),
+    *("http://{a:}", "http://{%C3%A9}", "http://{\\u00ad}", "http://{\\u0301}", "http://{xn--a.}"),
+    *("http://{ä日}", "http://{1}", "http://[{1:}]", "http://[{0:}", "http://a:{0}"),
+)
+RULES = (
+    *(
+        "{*}",
+        "{\\n}",
+        "{\\r}",
+        "{ }",
+        "{\\0}",
+        "{#}",
+        "{\\xff}",
+        "{disallow}",
+        "Disallow{ }",
+        "Disallow{ x}",
+    ),
+    *("{User-agent: *\\n}", "{User-agent: crawlway\\n}Disallow: /a", "{User-agent: #\\n}"),
+    *("{User-agent: *\\nDisallow: /#\\n}", "User-agent: *\\n{Disallow: /#\\n}", "{Sitemap: #\\n}"),
+    *("User-agent: *\\n{Disallow: /*#a\\n}", "User-agent: *\\n{Allow: /*a*b*a*b*#$\\n}"),
+    *(
+        "User-agent: *\\nDisallow: /{*a}",
+        "User-agent: *\\nDisallow: /{*}",
+        "User-agent: *\\nAllow: /{%}",
+    ),
+    *("User-agent: *\\nDisallow: /?{%2F}", "User-agent: *\\n{Crawl-delay: #\\n}"),
+)
+XML = (
+    *(
+        "{<}",
+        "{<urlset>}",
+        "<urlset>{<a>}",
+        "<urlset>{<a/>}",
+        "<urlset>{<a#>}",
+        "<urlset>{<!-- -->}",
+    ),
+    *("<urlset><url><loc>{x}", "<urlset><url><loc>{&amp;}", "<urlset><url><loc>{&#120;}"),
+    *("<urlset><url><loc>{<![CDATA[x]]>}", "<urlset><!--{-}", "<urlset>{<?x y?>}", "<urlset>{\\n}"),
+    *("<urlset{ a#=''}>", "<urlset{ xmlns:a#='b#'}>", "<urlset a='{&#120;}'>"),
+    *("<urlset>{<url><loc>x</loc></url>}", "<urlset>{<x:a xmlns:x='#'>}"),
+    *(
+        "<!DOCTYPE urlset [{<!ATTLIST urlset a# CDATA 'x'>}",
+        "<!DOCTYPE urlset [{<!ELEMENT a# ANY>}",
+    ),
+    *("<!DOCTYPE urlset [<!ELEMENT a {(}", "<!DOCTYPE urlset [{<!ENTITY a# 'x'>}"),
+)
+CHARACTERS = (
+    *(
+        "{a}",
+        "{\\x1b}",
+        "{\\x7f}",
+        "{\\x85}",
+        "{é}",
+        "{\\u2028}",
+        "{\\u202e}",
+        "{\\ud800}",
+        "{\\n}",
+    ),
+    *("{\\ud83d\\ude00}", '{"}', "{\\\\}", "{😀}", "{\\0}"),
+)
+PARAMETERS = (
+    *("{;}", "{ }", ";{ }", "{;charset}", ";charset{=}", ';charset="{\\\\}', ';charset="{\\\\"}'),
+    *("{;charset=}", '{;x="}', "{;=}", "{a}"),
+)
+DATES = (
+    *("{1}", "{ }", "{,}", "{(}", "{((a)}", "{a }", "{Mon, }", "{-}", "{:}", "{1:}", "{1 }", '{"}'),
+    *("{Sun, 06 Nov 1994 08:49:37 GMT }", "Sun, 06 Nov 1994 08:49:37 {1}", "Sun, {1} Nov 1994"),
+)
+DIRECTIVES = ("{,}", "{:}", "{a:}", "{a,}", "{ }", "{\\n}", "{a }", "{-}", "{noindex, }", "{İ}")
+
+TABLE = (
+    Row("html.read", read_page, MARKUP),
+    Row("complexity.too_complex", lambda text: complexity.too_complex(octets(text)), TAGS),
+    Row("charset.sniff", lambda text: charset.sniff(octets(text), ""), TAGS),
+    Row("charset.parameter", charset.parameter, PARAMETERS),
+    Row("media.kind", media.kind, PARAMETERS),
+    Row("html.directives", lambda text: html.directives(text, "crawlway"), DIRECTIVES),
+    Row("robots.read", obey, RULES),
+    Row("robots.refuses", lambda text: LADDER.refuses(HOME + text), PATHS),
+    Row("sitemap.read", lambda text: sitemap.read(octets(text)), XML),
+    Row("urls.resolve", lambda text: urls.resolve(HOME, text), REFERENCES),
+    Row("urls.seed", seed, REFERENCES),
+    Row(
+        "urls.without_params",
+        lambda text: DROPPING.link(HOME, "?" + text),
+        ("{&}", "{a&}", "{a=b&}"),
+    ),
+    Row("traps.trap", lambda text: traps.trap(HOME + text), ("{a}", "{/}", "{a/}", "{a#/}")),
+    Row("retry.retry_after", lambda text: retry.retry_after({"retry-after": text}, 0.0), DATES),
+    Row("record.encode", with_shapes(lambda text: {"title": text}), CHARACTERS),
+    Row(
+        "record.encode a list",
+        with_shapes(lambda text: {"robots": list(text)}),
+        ("{a}", "{\\ud800}"),
+    ),
+    Row("report.safe", safe, ("{a}", "{\\x1b}", "{\\u202e}")),
+    Row("log as text", logged(_Text()), ("{a}", "{\\x1b}", "{\\n}")),
+    Row("log as JSON", logged(_Json()), ("{a}", "{\\x1b}", "{\\ud800}")),
+)
