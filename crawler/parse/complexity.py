@@ -38,7 +38,7 @@ def too_complex(body: bytes) -> str | None:
     for tag in body.split(b">"):
         if len(tag) > 2 * MAX_ATTRIBUTES and _attributes(tag) > MAX_ATTRIBUTES:
             return f"an element with more than {MAX_ATTRIBUTES} attributes"
-    if len(body) > 2 * MAX_NAMES and len(set(_NAME.findall(body))) > MAX_NAMES:
+    if len(body) > 4 * MAX_NAMES and len(set(_NAME.findall(body))) > MAX_NAMES:
         return f"more than {MAX_NAMES} different names"
     opened = body.count(b"<")
     if opened < FORMATTING_TRIGGER:

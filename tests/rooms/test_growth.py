@@ -36,9 +36,9 @@ def grows(function: Callable[[str], Any], shape: str, sizes: list[int]) -> list[
     All is well if not both of the last two cost too much, nor ten of them on average. One
     may: where a guard begins to look closer, or a cache is full.
     """
-    texts = [grown(shape.encode().decode("unicode_escape"), size) for size in sizes]
+    texts = [grown(shape, size) for size in sizes]
     best = [SLOWEST] * len(sizes)
-    for _ in range(5):
+    for _ in range(8):
         for number, text in enumerate(texts):
             best[number] = min(best[number], took(function, text))
         ratios = [more / max(less, STILL) for less, more in pairwise(best)]
