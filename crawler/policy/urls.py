@@ -149,6 +149,11 @@ def registrable(name: str) -> str:
     return _suffixes()(name.rstrip(".")) or name
 
 
+def is_public_suffix(name: str) -> bool:
+    """Whether names below a hostname belong to anyone (``com``, ``co.uk``, ``github.io``)."""
+    return _suffixes()(name.rstrip(".")) is None
+
+
 def is_address(name: str) -> bool:
     """Whether a hostname is an IP address literal (IPv6 without brackets)."""
     try:
