@@ -63,8 +63,11 @@ class Options(TypedDict, total=False):
     user_agent: str | None
     header: Sequence[str]
     cookie: Sequence[str]
+    cookie_jar: str | None
     auth: str | None
+    digest: bool
     netrc: bool
+    proxy: str | None
     insecure: bool
     resolve: Sequence[str]
     ignore_robots: bool

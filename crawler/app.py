@@ -5,14 +5,20 @@ import contextlib
 import logging
 import os
 import resource
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from crawler.engine.crawl import GRACE, Crawl, Limits
-from crawler.errors import BadSetting, OutOfResources
+from crawler.errors import BadSetting, CannotCreate, OutOfResources, WriteFailed
+from crawler.fetch import jar as jars
+from crawler.fetch import proxies
 from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
+from crawler.fetch.jar import Jar
+from crawler.fetch.proxies import Proxies
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Asked
@@ -86,12 +92,15 @@ async def join(
     """Join the rooms for one run; what they hold open is closed at the end.
 
     ``grace`` is how many seconds it may take to drain (None: as long as it takes). Raises
-    BadSetting or OutOfResources before anything has been asked of anyone.
+    BadSetting, CannotCreate or OutOfResources before anything has been asked of anyone, and
+    WriteFailed at the end if the cookies cannot be kept.
     """
     agent = settings.user_agent or USER_AGENT
     if not agent.isprintable():
         raise BadSetting("--user-agent has no control characters")
     credentials = _credentials(settings)
+    going_through = _proxies(settings)
+    jar = _jar(settings.cookie_jar)
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
     trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)
     past = frontier.past
@@ -124,9 +133,13 @@ async def join(
         insecure=settings.insecure,
         xml=settings.sitemap != "off",
         overrides=overrides,
+        proxies=going_through,
+        jar=jar,
     )
     parsers = _children(settings)
     async with contextlib.AsyncExitStack() as stack:
+        if jar is not None and settings.cookie_jar is not None:
+            stack.callback(_store, jar, settings.cookie_jar)
         fetcher = await stack.enter_async_context(HttpFetcher(wire, credentials, trust))
         parser: Parser = Reader(reading, scope, guarded=True)
         if parsers:
@@ -218,10 +231,50 @@ def _asked(settings: Settings) -> Asked:
 def _credentials(settings: Settings) -> Credentials:
     try:
         return Credentials(
-            settings.header, settings.cookie, settings.auth, use_netrc=settings.netrc
+            settings.header,
+            settings.cookie,
+            settings.auth,
+            use_netrc=settings.netrc,
+            digest=settings.digest,
         )
     except (ValueError, OSError, SyntaxError) as error:
         raise BadSetting(str(error)) from None
+
+
+def _proxies(settings: Settings) -> Proxies:
+    try:
+        found = proxies.given(settings.proxy)
+    except ValueError as error:
+        raise BadSetting(str(error)) from None
+    if found and settings.proxy is None:
+        log.info("the environment names a proxy: %s (--proxy off goes without)", found)
+    return found
+
+
+def _jar(name: str | None) -> Jar | None:
+    """Return the jar of a file, having seen that it can be read and can be replaced."""
+    if name is None:
+        return None
+    folder = os.path.dirname(os.path.realpath(name))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CannotCreate(f"cannot write --cookie-jar {name}: no folder to write to")
+    try:
+        return jars.load(Path(name), time.time)
+    except ValueError as error:
+        raise BadSetting(f"--cookie-jar {error}") from None
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise BadSetting(f"--cookie-jar {name}: {words}") from None
+
+
+def _store(jar: Jar, name: str) -> None:
+    if not jar.changed:
+        return
+    try:
+        jars.store(jar, Path(name))
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise WriteFailed(f"cannot write --cookie-jar {name}: {words}") from None
 
 
 def _concurrency(wanted: int) -> int:

@@ -55,7 +55,7 @@ _MEANINGS = {
     Exit.CANNOT_CREATE: "an output or the state cannot be created or used, or an output holds data",
     Exit.IO_ERROR: "writing failed",
     Exit.TRY_LATER: "try later: output or state in use, or nothing due within --max-wait",
-    Exit.PROTOCOL: "TLS failed for every seed",
+    Exit.PROTOCOL: "TLS or the proxy failed for every seed",
     Exit.DENIED: "every seed was denied, by robots.txt or by 401 or 403",
     Exit.INTERRUPTED: "interrupted by Ctrl-C; what was in flight has been written",
     Exit.READER_CLOSED: "the reader of the output closed it",

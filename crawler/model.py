@@ -23,6 +23,7 @@ class Fault(StrEnum):
     DNS = "dns"
     CONNECT = "connect"
     TLS = "tls"
+    PROXY = "proxy"
     TIMEOUT = "timeout"
     DISCONNECT = "disconnect"
     PROTOCOL = "protocol"
@@ -148,13 +149,15 @@ class Failed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
     """Why a request, or a page, came to nothing.
 
     ``lasting`` says that trying again would not help. ``status`` is the HTTP status
-    where one arrived.
+    where one arrived. With ``again`` the request was in vain, is to be made once more when
+    it is the site's turn, and counts as no attempt: now it is known how to ask.
     """
 
     fault: Fault
     message: str
     status: int | None = None
     lasting: bool = False
+    again: bool = False
 
 
 Outcome = Fetched | Failed

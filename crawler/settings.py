@@ -108,8 +108,11 @@ class Settings:
     user_agent: str | None = None
     header: tuple[str, ...] = ()
     cookie: tuple[str, ...] = ()
+    cookie_jar: str | None = None
     auth: str | None = None
+    digest: bool = False
     netrc: bool = False
+    proxy: str | None = None
     insecure: bool = False
     resolve: tuple[str, ...] = ()
     ignore_robots: bool = False

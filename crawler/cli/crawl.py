@@ -83,8 +83,20 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
        "'@https://host NAME: VALUE' sends it there instead.")  # fmt: skip
 @_wire("-b", "--cookie", metavar="NAME=VALUE", **_many,
        help="Send this cookie to the seeds' origins.")  # fmt: skip
-@_wire("--auth", metavar="USER:PASSWORD", help="Basic authentication at the seeds' origins.")
+@_wire("--cookie-jar", metavar="FILE",
+       help="Keep the cookies that servers set, and send them back, from and to this file in "
+       "the cookies.txt format (default: forget them).")  # fmt: skip
+@_wire("--auth", metavar="USER:PASSWORD",
+       help="Log in at the seeds' origins, with basic authentication.")  # fmt: skip
+@_wire("--digest", is_flag=True,
+       help="Log in with digest authentication instead: passwords of --auth, --netrc and "
+       "seeds answer challenges and are not sent.")  # fmt: skip
 @_wire("--netrc", is_flag=True, help="Look passwords for the seeds up in ~/.netrc.")
+@_wire("-x", "--proxy", metavar="URL|off",
+       help="Send everything through this http, https or socks5 proxy "
+       "(http://user:password@proxy:3128); off: not even through HTTP_PROXY and HTTPS_PROXY "
+       "of the environment. A proxy looks names up itself, so only addresses that a URL "
+       "spells out, and localhost, are refused as private; the rest is its affair.")  # fmt: skip
 @_wire("-k", "--insecure", is_flag=True, help="Do not verify the certificates of the seeds' hosts.")
 @_wire("--resolve", metavar="HOST:PORT:ADDR", **_many,
        help="Connect to ADDR for this host and port.")  # fmt: skip

@@ -121,7 +121,12 @@ class Crew:
         return outcome
 
     def _was_us(self, visit: Visit, outcome: Outcome) -> bool:
-        """Whether a failure is because we stood still, not the server: it costs no attempt."""
+        """Whether a failure is ours, not the server's: it costs no attempt.
+
+        We stood still, or did not yet know how to ask.
+        """
+        if isinstance(outcome, Failed) and outcome.again:
+            return True
         return retry.passing(outcome) and self.pulse.missed_since(visit.started)
 
     async def _fetch(self, visit: Visit) -> Outcome | None:

@@ -34,7 +34,7 @@ class SeedEnds:
         self.first = self.first or f"{url}: {failed.message}"
         if failed.fault is Fault.DNS:
             self.unresolved += 1
-        elif failed.fault is Fault.TLS:
+        elif failed.fault in (Fault.TLS, Fault.PROXY):
             self.untrusted += 1
         elif failed.status in (401, 403):
             self.denied += 1

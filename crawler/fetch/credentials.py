@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from multidict import CIMultiDict
 
+from crawler.fetch.digest import Digest
 from crawler.policy import urls
 
 Headers = CIMultiDict[str]
@@ -29,7 +30,8 @@ class Credentials:
 
     ``headers`` are the user's ``Name: value`` lines, each optionally after ``@ORIGIN``;
     ``cookies`` are ``name=value`` pairs for the seeds; ``auth`` is ``user:password`` for
-    the seeds; ``use_netrc`` looks seeds up in the user's netrc file. Raises ValueError
+    the seeds; ``use_netrc`` looks seeds up in the user's netrc file. With ``digest`` no
+    password goes over the wire: it answers the challenges of its origin. Raises ValueError
     with a sentence for people.
     """
 
@@ -40,11 +42,14 @@ class Credentials:
         auth: str | None = None,
         *,
         use_netrc: bool = False,
+        digest: bool = False,
     ) -> None:
         self.everywhere: Headers = CIMultiDict()
         self._for_seeds: Headers = CIMultiDict()
         self._bound: dict[str, Headers] = {}
         self._seeds: dict[str, Headers] = {}
+        self._digests: dict[str, Digest] | None = {} if digest else None
+        self._auth: tuple[str, str] | None = None
         for line in headers:
             self._add(line)
         for cookie in cookies:
@@ -57,18 +62,27 @@ class Credentials:
             if ":" not in auth:
                 raise ValueError("--auth takes USER:PASSWORD")
             user, _, password = auth.partition(":")
-            self._for_seeds["Authorization"] = basic(user, password)
+            self._auth = user, password
         self._netrc = _read_netrc() if use_netrc else None
 
     def admit(self, url: str, userinfo: tuple[str, str] | None) -> None:
         """Let a seed's origin have the seeds' headers; its ``user:password`` is its own."""
-        own = self._seeds.setdefault(urls.origin(url), CIMultiDict())
-        if userinfo is not None:
-            own["Authorization"] = basic(*userinfo)
-        elif self._netrc is not None and "Authorization" not in self._for_seeds:
-            entry = self._netrc.authenticators(urls.host(url))
-            if entry is not None:
-                own.setdefault("Authorization", basic(entry[0], entry[2] or ""))
+        origin = urls.origin(url)
+        own = self._seeds.setdefault(origin, CIMultiDict())
+        login = userinfo or self._auth or self._looked_up(url)
+        if login is None:
+            return
+        if self._digests is None:
+            if userinfo is not None:
+                own["Authorization"] = basic(*login)
+            else:
+                own.setdefault("Authorization", basic(*login))
+        elif userinfo is not None or origin not in self._digests:
+            self._digests[origin] = Digest(*login)
+
+    def digest(self, origin: str) -> Digest | None:
+        """Return what answers an origin's digest challenges, if anything may."""
+        return None if self._digests is None else self._digests.get(origin)
 
     def headers(self, origin: str) -> Headers | None:
         """Return what a request to ``origin`` carries beyond what goes everywhere."""
@@ -78,6 +92,12 @@ class Credentials:
             merged.update(own)
         merged.update(self._bound.get(origin, {}))
         return merged or None
+
+    def _looked_up(self, url: str) -> tuple[str, str] | None:
+        if self._netrc is None or "Authorization" in self._for_seeds:
+            return None
+        entry = self._netrc.authenticators(urls.host(url))
+        return None if entry is None else (entry[0], entry[2] or "")
 
     def _add(self, line: str) -> None:
         origin = None

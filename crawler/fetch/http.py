@@ -6,20 +6,32 @@ request of its own, and so passes the same guard, the same caps and the same cre
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import aiohttp
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import (
+    BaseConnector,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 from isal import isal_zlib
 from multidict import CIMultiDict
 from yarl import URL
 
-from crawler.fetch import faults
+from crawler.errors import BadSetting
+from crawler.fetch import faults, proxies
 from crawler.fetch.addresses import Dial, Trust, dialling, guarded_socket
 from crawler.fetch.credentials import Credentials
+from crawler.fetch.digest import Digest
 from crawler.fetch.exchange import Exchange
+from crawler.fetch.jar import Jar
+from crawler.fetch.proxies import Proxies, Proxy
 from crawler.fetch.resolve import Resolver
 from crawler.model import Failed, Fault, Fetched, Outcome
 from crawler.policy import media, urls
@@ -31,7 +43,11 @@ LARGE_BODIES = 8
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ENCODINGS = "gzip, deflate, br, zstd"
 
+REMEMBERED_NAMES = 20_000
+"""Names whose addresses are remembered, for five minutes at most."""
+
 _MOST_ROUTES = 20_000
+_ANYWHERE = Trust(everyone=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,8 @@ class Wire:
 
     With ``insecure`` the seeds' hosts are not asked for a valid certificate; with ``xml``
     XML and gzip files are read as HTML is. ``overrides`` maps (host, port) to the address
-    to use instead of the resolver's.
+    to use instead of the resolver's. ``proxies`` says through whom requests go; without a
+    ``jar`` what servers want remembered is forgotten.
     """
 
     user_agent: str
@@ -50,6 +67,8 @@ class Wire:
     insecure: bool = False
     xml: bool = False
     overrides: Mapping[tuple[str, int], str] | None = None
+    proxies: Proxies = field(default_factory=Proxies)
+    jar: Jar | None = None
 
 
 class _Route(NamedTuple):
@@ -58,6 +77,10 @@ class _Route(NamedTuple):
     host: str
     headers: Mapping[str, str] | None
     ssl: bool
+    session: ClientSession
+    proxy: Proxy | None
+    through: Mapping[str, Any]
+    digest: Digest | None
 
 
 class HttpFetcher:
@@ -74,19 +97,36 @@ class HttpFetcher:
 
     async def __aenter__(self) -> Self:
         wire = self._wire
-        connector = TCPConnector(
-            limit=0,  # the workbench and the permits are the limit
-            ttl_dns_cache=300,
-            dns_cache_max_size=20_000,
-            keepalive_timeout=15,
-            resolver=Resolver(wire.overrides or {}, wire.connect_timeout),
-            socket_factory=guarded_socket,
+        resolver = Resolver(wire.overrides or {}, wire.connect_timeout)
+        pool: dict[str, Any] = {"limit": 0, "keepalive_timeout": 15}  # permits are the limit
+        self._direct = self._open(
+            _Connector(
+                ttl_dns_cache=300,
+                dns_cache_max_size=REMEMBERED_NAMES,
+                resolver=resolver,
+                socket_factory=guarded_socket,
+                **pool,
+            )
         )
+        self._sessions = [self._direct]
+        socks = wire.proxies.socks
+        if socks is not None:
+            try:
+                from crawler.fetch.socks import SocksConnector
+            except ImportError:
+                await self._direct.close()
+                message = f"a proxy like {socks} needs: pip install 'crawlway[socks]'"
+                raise BadSetting(message) from None
+            self._sessions.append(self._open(SocksConnector(socks, **pool)))
+        return self
+
+    def _open(self, connector: BaseConnector) -> ClientSession:
+        wire = self._wire
         everywhere = CIMultiDict(
             {"User-Agent": wire.user_agent, "Accept": ACCEPT, "Accept-Encoding": ENCODINGS}
         )
         everywhere.update(self._credentials.everywhere)
-        self._session = ClientSession(
+        session = ClientSession(
             connector=connector,
             headers=everywhere,
             cookie_jar=DummyCookieJar(),
@@ -99,8 +139,8 @@ class HttpFetcher:
         )
         # A request is one request: aiohttp would repeat it at once, without the site's delay,
         # when a connection that was kept alive turns out to be closed.
-        self._session._retry_connection = False
-        return self
+        session._retry_connection = False
+        return session
 
     async def __aexit__(
         self,
@@ -108,7 +148,8 @@ class HttpFetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._session.close()
+        for session in self._sessions:
+            await session.close()
 
     def admit(self, url: str, userinfo: tuple[str, str] | None = None) -> None:
         """Let a seed's origin have the seeds' credentials."""
@@ -120,28 +161,37 @@ class HttpFetcher:
         """Make one request; see the port. The deadline covers it from DNS to the last byte."""
         origin = urls.origin(url)
         route = self._routes.get(origin) or self._route(origin)
-        dial = Dial(route.host, self._trust)
+        proxy = route.proxy
+        if proxy is not None and (why := proxies.refused(route.host, self._trust)) is not None:
+            return _private(why)
+        dial = Dial(route.host, self._trust) if proxy is None else Dial(proxy.host, _ANYWHERE)
         dialling.set(dial)
+        headers, nonce = route.headers, None
+        if self._wire.jar is not None or route.digest is not None:
+            headers, nonce = self._own_headers(url, route)
         started = self._now()
         try:
             async with asyncio.timeout(self._wire.timeout) as deadline:
-                response = await self._session.get(
+                response = await route.session.get(
                     URL(url, encoded=True),
                     allow_redirects=False,
-                    headers=route.headers,
+                    headers=headers,
                     ssl=route.ssl,
+                    **route.through,
                 )
                 cap = self._wire.max_size if most is None else most
                 exchange = Exchange(url, response, cap, deadline, self._large, started)
                 content_type = response.headers.get("Content-Type", "")
                 xml = self._wire.xml and media.may_be_sitemap(content_type)
-                return await exchange.read(whole=whole or xml)
-        except TimeoutError as error:
-            return faults.late(error, self._wire.timeout, self._wire.connect_timeout)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+                outcome = await exchange.read(whole=whole or xml)
+                return self._heard(url, route, response, nonce) or outcome
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # among them TimeoutError
+            if proxy is not None and (failed := proxies.failed(proxy, error)) is not None:
+                return failed
+            if isinstance(error, TimeoutError):
+                return faults.late(error, self._wire.timeout, self._wire.connect_timeout)
             if dial.refused is not None:
-                message = f"{dial.refused} is a private address (--allow-private permits it)"
-                return Failed(Fault.PRIVATE_ADDRESS, message, lasting=True)
+                return _private(f"{dial.refused} is a private address")
             return faults.failed(error)
 
     def free(self, fetched: Fetched) -> None:
@@ -149,13 +199,77 @@ class HttpFetcher:
         if fetched.large:
             self._large.release()
 
+    def _own_headers(self, url: str, route: _Route) -> tuple[Mapping[str, str], str | None]:
+        """Return the headers of this one request, and the nonce that they answer."""
+        headers = CIMultiDict(route.headers or {})
+        nonce = None
+        if route.digest is not None:
+            nonce = route.digest.nonce
+            answer = route.digest.answer("GET", url[len(urls.origin(url)) :])
+            if answer is not None:
+                headers["Authorization"] = answer
+        if self._wire.jar is not None:
+            given = headers.get("Cookie", "")
+            names = [pair.partition("=")[0].strip() for pair in given.split(";")]
+            kept = self._wire.jar.header(url, without=names)
+            if kept:
+                headers["Cookie"] = f"{given}; {kept}" if given else kept
+        return headers, nonce
+
+    def _heard(
+        self, url: str, route: _Route, response: ClientResponse, nonce: str | None
+    ) -> Failed | None:
+        """Take in what an answer says of cookies, passwords and the proxy.
+
+        Returns a failure if it is no answer of the origin's, or one to a request without
+        the password that it wants.
+        """
+        if response.status == 407 and route.proxy and route.through and url.startswith("http:"):
+            return proxies.fault(route.proxy, "407 Proxy Authentication Required", lasting=True)
+        if self._wire.jar is not None:
+            self._wire.jar.take(url, response.headers.getall("Set-Cookie", ()))
+        if route.digest is not None:
+            if response.status != 401:
+                route.digest.accepted()
+            elif route.digest.challenged(response.headers.getall("WWW-Authenticate", ()), nonce):
+                return Failed(Fault.HTTP_4XX, "asked for a digest", 401, again=True)
+        return None
+
     def _route(self, origin: str) -> _Route:
         wire, host = self._wire, urls.host(origin + "/")
         if len(self._routes) >= _MOST_ROUTES:
             self._routes.clear()
+        headers = self._credentials.headers(origin)
+        proxy = wire.proxies.of(origin)
+        session, through = self._direct, {}
+        if proxy is not None and proxy.kind == "socks5":
+            session = self._sessions[-1]
+        elif proxy is not None:
+            through = {"proxy": URL(str(proxy)), "proxy_headers": proxy.headers}
+            if origin.startswith("http:") and proxy.headers:
+                headers = CIMultiDict(headers or {})
+                headers.update(proxy.headers)  # the proxy reads the request itself
         route = self._routes[origin] = _Route(
             host,
-            self._credentials.headers(origin),
+            headers,
             not (wire.insecure and host in self._seed_hosts),
+            session,
+            proxy,
+            through,
+            self._credentials.digest(origin),
         )
         return route
+
+
+class _Connector(TCPConnector):
+    """aiohttp's connector, for which ``ssl=False`` would hold for the proxy as well."""
+
+    def _update_proxy_auth_header_and_build_proxy_req(self, req: ClientRequest) -> ClientRequest:
+        asked = super()._update_proxy_auth_header_and_build_proxy_req(req)
+        asked._ssl = True  # -k is for the seeds' hosts: what the proxy hears is not theirs
+        return asked
+
+
+def _private(why: str) -> Failed:
+    words = f"{why} (--allow-private permits it)"
+    return Failed(Fault.PRIVATE_ADDRESS, words, lasting=True)

@@ -65,6 +65,7 @@ def unreachable(outcome: Outcome) -> bool:
         Fault.DNS,
         Fault.CONNECT,
         Fault.TLS,
+        Fault.PROXY,
         Fault.TIMEOUT,
         Fault.DISCONNECT,
     )

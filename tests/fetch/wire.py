@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
+from crawler.fetch.jar import Jar
+from crawler.fetch.proxies import Proxies
 from crawler.model import Failed, Fetched, Outcome
 from tests.web.server import Handler, Request
 
@@ -23,6 +25,9 @@ async def fetching(
     connect_timeout: float = 5.0,
     max_size: int = 10_000_000,
     overrides: dict[tuple[str, int], str] | None = None,
+    proxies: Proxies | None = None,
+    jar: Jar | None = None,
+    insecure: bool = False,
 ) -> AsyncIterator[HttpFetcher]:
     """A fetcher that may go to loopback, unless ``trust`` says otherwise."""
     wire = Wire(
@@ -31,6 +36,9 @@ async def fetching(
         timeout=timeout,
         connect_timeout=connect_timeout,
         overrides=overrides,
+        proxies=proxies or Proxies(),
+        jar=jar,
+        insecure=insecure,
     )
     trust = Trust(everyone=True) if trust is None else trust
     async with HttpFetcher(wire, credentials or Credentials(), trust) as fetcher:

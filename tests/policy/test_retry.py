@@ -76,7 +76,7 @@ def test_429_and_503_ask_for_fewer_requests(outcome: Outcome, slower: bool) -> N
 
 @pytest.mark.parametrize("fault", list(Fault))
 def test_a_site_is_unreachable_when_no_answer_came_from_it(fault: Fault) -> None:
-    silent = {Fault.DNS, Fault.CONNECT, Fault.TLS, Fault.TIMEOUT, Fault.DISCONNECT}
+    silent = {Fault.DNS, Fault.CONNECT, Fault.TLS, Fault.PROXY, Fault.TIMEOUT, Fault.DISCONNECT}
 
     assert unreachable(failed(fault)) is (fault in silent)
     assert not unreachable(fetched(503))

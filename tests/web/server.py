@@ -6,6 +6,7 @@ times, which other processes on the machine share.
 """
 
 import asyncio
+import ssl
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -98,8 +99,14 @@ class Web:
         self._thread.join(5)
         self._loop.close()
 
-    def serve(self, handler: Handler, address: str = "127.0.0.1", port: int = 0) -> str:
-        """Start a site and return its origin, ``http://127.0.0.1:PORT``."""
+    def serve(
+        self,
+        handler: Handler,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+    ) -> str:
+        """Start a site and return its origin, ``http://127.0.0.1:PORT`` (https with ``tls``)."""
 
         async def start() -> int:
             server = await asyncio.start_server(
@@ -108,12 +115,14 @@ class Web:
                 port,
                 limit=1_000_000,
                 backlog=2_048,
+                ssl=tls,
             )
             self._servers.append(server)
             return int(server.sockets[0].getsockname()[1])
 
         bound = asyncio.run_coroutine_threadsafe(start(), self._loop).result(10)
-        return f"http://{address}:{bound}"
+        host = f"[{address}]" if ":" in address else address
+        return f"{'http' if tls is None else 'https'}://{host}:{bound}"
 
     def pages(self, pages: Mapping[str, Iterable[str]], **serve: str | int) -> str:
         """Serve a graph: path → links. ``/robots.txt`` is 404 unless it is in the graph."""
