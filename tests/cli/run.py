@@ -30,8 +30,18 @@ class Ran:
 
 def crawler(*args: str, stdin: str | None = None, timeout: float = 60.0, **env: str) -> Ran:
     """Run ``crawler ARGS``."""
+    return _run([*COMMAND, *args], stdin, timeout, env)
+
+
+def broken(code: str, *args: str, **env: str) -> Ran:
+    """Run ``crawler crawl ARGS`` after some ``code`` that breaks it on purpose."""
+    code += "\nfrom crawler.cli import main\nmain()"
+    return _run([sys.executable, "-c", code, "crawl", *args], None, 60.0, env)
+
+
+def _run(command: list[str], stdin: str | None, timeout: float, env: dict[str, str]) -> Ran:
     done = subprocess.run(
-        [*COMMAND, *args],
+        command,
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
