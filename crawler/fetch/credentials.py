@@ -61,6 +61,8 @@ class Credentials:
         if auth is not None:
             if ":" not in auth:
                 raise ValueError("--auth takes USER:PASSWORD")
+            if not _is_text(auth):
+                raise ValueError("--auth is not UTF-8")
             user, _, password = auth.partition(":")
             self._auth = user, password
         self._netrc = _read_netrc() if use_netrc else None
@@ -132,6 +134,11 @@ def _read_netrc() -> netrc.netrc:
         return netrc.netrc()
     except (OSError, netrc.NetrcParseError) as error:
         raise ValueError(f"--netrc: {error}") from None
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string holds no bytes that the command line could not decode."""
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _clean(value: str) -> str:

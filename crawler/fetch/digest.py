@@ -99,7 +99,7 @@ def answer(
     if challenge.get("userhash", "").lower() == "true":
         fields["username"] = f'"{hashed(f"{user}:{realm}")}"'
         fields["userhash"] = "true"
-    elif user.isascii():
+    elif user.isascii() and user.isprintable():
         fields["username"] = _quoted(user)
     else:
         fields["username*"] = "UTF-8''" + quote(user, safe="")

@@ -92,6 +92,7 @@ class HttpFetcher:
         self._trust = trust
         self._seed_hosts: set[str] = set()
         self._routes: dict[str, _Route] = {}
+        self._through_socks: dict[Proxy, ClientSession] = {}
         self._large = asyncio.Semaphore(LARGE_BODIES)
         self._now = asyncio.get_running_loop().time
 
@@ -108,16 +109,14 @@ class HttpFetcher:
                 **pool,
             )
         )
-        self._sessions = [self._direct]
-        socks = wire.proxies.socks
-        if socks is not None:
+        for proxy in wire.proxies.socks:
             try:
                 from crawler.fetch.socks import SocksConnector
             except ImportError:
                 await self._direct.close()
-                message = f"a proxy like {socks} needs: pip install 'crawlway[socks]'"
+                message = f"a proxy like {proxy} needs: pip install 'crawlway[socks]'"
                 raise BadSetting(message) from None
-            self._sessions.append(self._open(SocksConnector(socks, **pool)))
+            self._through_socks[proxy] = self._open(SocksConnector(proxy, **pool))
         return self
 
     def _open(self, connector: BaseConnector) -> ClientSession:
@@ -148,7 +147,7 @@ class HttpFetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for session in self._sessions:
+        for session in (self._direct, *self._through_socks.values()):
             await session.close()
 
     def admit(self, url: str, userinfo: tuple[str, str] | None = None) -> None:
@@ -243,7 +242,7 @@ class HttpFetcher:
         proxy = wire.proxies.of(origin)
         session, through = self._direct, {}
         if proxy is not None and proxy.kind == "socks5":
-            session = self._sessions[-1]
+            session = self._through_socks[proxy]
         elif proxy is not None:
             through = {"proxy": URL(str(proxy)), "proxy_headers": proxy.headers}
             if origin.startswith("http:") and proxy.headers:

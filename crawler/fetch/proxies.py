@@ -80,10 +80,9 @@ class Proxies:
         return bool(self._by_scheme)
 
     @property
-    def socks(self) -> Proxy | None:
-        """The one that speaks SOCKS, if any does."""
-        found = [each for each in self._by_scheme.values() if each.kind == "socks5"]
-        return found[0] if found else None
+    def socks(self) -> set[Proxy]:
+        """Those that speak SOCKS."""
+        return {each for each in self._by_scheme.values() if each.kind == "socks5"}
 
     def of(self, origin: str) -> Proxy | None:
         """Return the proxy for requests to ``origin``; None: connect directly."""
@@ -127,6 +126,8 @@ def parse(text: str, source: str) -> Proxy:
     match = _SCHEME.match(text)
     scheme = match[1].lower() if match else "http"
     kind = "socks5" if scheme in ("socks", "socks5", "socks5h") else scheme
+    if not text.isprintable():  # yarl would drop what is no text
+        raise ValueError(wrong)
     if kind not in _PORTS:
         raise ValueError(f"{wrong}, not {scheme}://")
     try:
@@ -138,7 +139,7 @@ def parse(text: str, source: str) -> Proxy:
     if canonical is None or port == 0 or url.raw_path not in ("", "/") or url.query_string:
         raise ValueError(wrong)
     userinfo = (url.user or "", url.password or "")
-    if any(ord(char) < 32 or char == "\x7f" for char in "".join(userinfo)):
+    if not "".join(userinfo).isprintable():
         raise ValueError(f"{source}: user and password have no control characters")
     return Proxy(
         kind,  # type: ignore[arg-type]  # one of _PORTS

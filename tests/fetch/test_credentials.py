@@ -168,6 +168,11 @@ def test_auth_needs_a_colon() -> None:
         Credentials(auth="user")
 
 
+def test_auth_is_text() -> None:
+    with pytest.raises(ValueError, match="UTF-8"):
+        Credentials(auth="me:\udcff")
+
+
 def test_auth_may_have_an_empty_password() -> None:
     credentials = admitted(credentials=Credentials(auth="token:"))
     assert credentials.headers(ORIGIN) == {"Authorization": basic("token", "")}

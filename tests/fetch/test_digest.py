@@ -68,6 +68,13 @@ def test_a_name_beyond_ascii_is_spelled_as_the_rfc_says() -> None:
     assert "cnonce" not in header
 
 
+def test_a_name_is_no_way_into_the_header() -> None:
+    evil = 'me"\r\nX-Evil: 1'
+    header = answer({"realm": "r", "nonce": "n"}, evil, "p", "GET", "/", count=1, client_nonce="c")
+    assert header.isprintable()
+    assert "username*=UTF-8''me%22%0D%0AX-Evil%3A%201" in header
+
+
 @pytest.mark.parametrize(
     ("headers", "algorithm"),
     [

@@ -52,7 +52,8 @@ def test_a_proxy_is_a_url(text: str, proxy: Proxy) -> None:
     [
         "", "http://", "ftp://me:s3cret@proxy", "socks4://proxy", "http://me:s3cret@:3128",
         "http://proxy:0", "http://proxy:99999", "http://proxy/path", "http://proxy?x",
-        "http://me:s3cret%0d%0aX@proxy", "http://pro xy:1", "http://[::1",
+        "http://me:s3cret%0d%0aX@proxy", "http://pro xy:1", "http://me:s3cret\udcff@proxy",
+        "http://[::1",
     ],
 )  # fmt: skip
 def test_what_is_no_proxy_is_refused_and_no_password_is_quoted(text: str) -> None:
@@ -250,6 +251,20 @@ async def test_each_scheme_has_its_proxy_and_neither_hears_the_others_password(
         ("GET", basic("one", "1")),
         ("CONNECT", basic("other", "2")),
     ]
+
+
+async def test_two_socks_proxies_are_two(through_web: ProxyWeb, trusted: Certificates) -> None:
+    web, other = through_web, ProxyWeb()
+    web.names = {"a.test": "127.0.0.1"}
+    plain = web.serve(hello).rpartition(":")[2]
+    one = proxies.parse(f"socks5://{web.socks()}", "HTTP_PROXY")
+    with other:
+        two = proxies.parse(f"socks5://{other.socks()}", "HTTPS_PROXY")
+        async with fetching(Trust(), proxies=Proxies({"http": one, "https": two})) as fetcher:
+            fetched(await fetcher.fetch(f"http://a.test:{plain}/"))
+            await fetcher.fetch("https://b.test:1/")
+    assert [asked.target for asked in web.asked] == [f"a.test:{plain}"]
+    assert [asked.target for asked in other.asked] == ["b.test:1"]
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
