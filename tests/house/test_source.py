@@ -34,6 +34,9 @@ OPENS_FILES = {
     "cli/__init__.py",  # /dev/null for closed standard streams
     "seeds.py",  # --input
     "sink/output.py",  # --output
+    "sink/compress.py",  # --output, to see that it ends whole
+    "frontier/state.py",  # --state, and the new one that takes its place
+    "frontier/lock.py",  # the lock beside --state
     "fetch/jar.py",  # --cookie-jar, and the temporary file beside it
     "parse/ward.py",  # memory shared with a child: a file without a name
 }
