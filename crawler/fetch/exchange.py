@@ -7,6 +7,7 @@ import aiohttp
 from aiohttp import ClientResponse
 
 from crawler.fetch import decode
+from crawler.fetch.connection import BrokenFraming
 from crawler.model import Failed, Fault, Fetched, Outcome, Truncated
 from crawler.policy import media
 
@@ -43,6 +44,7 @@ class Exchange:
         self._size = 0
         self._wire_bytes = 0
         self._holds_large = False
+        self._broken: Exception | None = None
 
     async def read(self, *, whole: bool) -> Outcome:
         """Read what is wanted of the body and return the outcome."""
@@ -68,10 +70,11 @@ class Exchange:
         """Take the body in up to the cap; return why it is not whole, or None."""
         response = self._response
         names = decode.codings(",".join(response.headers.getall("Content-Encoding", ())))
+        transfer = decode.codings(",".join(response.headers.getall("Transfer-Encoding", ())))
+        names += [name for name in transfer if name != "chunked"]  # that one aiohttp undoes
         decoder = decode.Decoder(names, self._cap) if names else None
-        content = response.content
         try:
-            while chunk := await content.readany():
+            while chunk := await self._more():
                 self._wire_bytes += len(chunk)
                 if decoder is None:
                     await self._keep(chunk)
@@ -87,10 +90,25 @@ class Exchange:
                 raise
             response.close()
             return "time"
-        except (aiohttp.ClientError, OSError):
+        if self._broken is not None:
+            if isinstance(self._broken, BrokenFraming) and not self._wire_bytes:
+                raise self._broken  # nothing of the body was understood
             response.close()
             return "disconnect"
         return None if decoder is None or decoder.whole else "disconnect"
+
+    async def _more(self) -> bytes:
+        """Return what has come of the body since, or nothing at its end.
+
+        ``_broken`` is why it ends early.
+        """
+        content = self._response.content
+        try:
+            return b"" if self._broken else await content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            self._broken = error
+            content._exception = None  # aiohttp raises it before it hands out what had come
+            return content.read_nowait()
 
     def _timed_out(self) -> bool:
         """Whether a cancellation is our deadline's, and nobody else's as well."""

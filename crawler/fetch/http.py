@@ -7,8 +7,9 @@ request of its own, and so passes the same guard, the same caps and the same cre
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import aiohttp
 from aiohttp import (
@@ -20,6 +21,7 @@ from aiohttp import (
     DummyCookieJar,
     TCPConnector,
 )
+from aiohttp.client_proto import ResponseHandler
 from isal import isal_zlib
 from multidict import CIMultiDict
 from yarl import URL
@@ -27,6 +29,7 @@ from yarl import URL
 from crawler.errors import BadSetting
 from crawler.fetch import faults, proxies
 from crawler.fetch.addresses import Dial, Trust, dialling, guarded_socket
+from crawler.fetch.connection import Connection
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.digest import Digest
 from crawler.fetch.exchange import Exchange
@@ -121,6 +124,9 @@ class HttpFetcher:
 
     def _open(self, connector: BaseConnector) -> ClientSession:
         wire = self._wire
+        # aiohttp has no public way to bring one's own protocol.
+        protocol = partial(Connection, loop=asyncio.get_running_loop())
+        connector._factory = cast("partial[ResponseHandler]", protocol)
         everywhere = CIMultiDict(
             {"User-Agent": wire.user_agent, "Accept": ACCEPT, "Accept-Encoding": ENCODINGS}
         )
