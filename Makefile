@@ -6,7 +6,7 @@ BIN := .venv/bin
 URL ?=
 ARGS ?=
 
-.PHONY: crawl test lint coverage nightly clean
+.PHONY: crawl test lint coverage nightly hostile clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -31,6 +31,9 @@ lint: .venv/developing
 
 nightly: .venv/developing ## the long soaks, at most an hour
 	$(BIN)/pytest -m slow --timeout=3600
+
+hostile: .venv/developing ## a web server that misbehaves in 80 ways, for any crawler to try
+	@$(BIN)/python -m tests.web.hostile
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("crawler needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -18,6 +18,7 @@ IDLE_BODY = 64 * 1024
 """A body that nothing reads is still taken off the wire up to this size: that is cheaper
 than a new connection, and small files get their hash."""
 
+_ASCII = "".join(map(chr, range(128)))
 _LISTS = {"x-robots-tag", "content-encoding", "link", "cache-control", "vary"}
 
 
@@ -177,19 +178,21 @@ class Exchange:
 
 
 def _headers(response: ClientResponse) -> dict[str, str]:
-    """Return headers by lower-case name: lists joined, of anything else the first."""
+    """Return headers by lower-case name: lists joined, of anything else the first.
+
+    Bytes that are no UTF-8, which arrive as lone surrogates, are percent-encoded in a
+    Location and U+FFFD anywhere else: nothing behind this door could encode them.
+    """
     headers: dict[str, str] = {}
     for istr, value in response.headers.items():
         name = str(istr).lower()
+        if not value.isascii():
+            raw = value.encode("utf-8", "surrogateescape")
+            value = quote(raw, safe=_ASCII) if name == "location" else raw.decode(errors="replace")
         if name not in headers:
             headers[name] = value
         elif name in _LISTS:
             headers[name] += ("\n" if name == "x-robots-tag" else ", ") + value
-    location = headers.get("location")
-    if location is not None and not location.isascii():
-        # Bytes that are no UTF-8 arrive as lone surrogates: percent-encode what came.
-        raw = location.encode("utf-8", "surrogateescape")
-        headers["location"] = quote(raw, safe="".join(map(chr, range(128))))
     return headers
 
 

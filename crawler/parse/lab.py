@@ -147,8 +147,14 @@ class Lab:
             jobs = _first(self._alone, 1)
         else:
             jobs = _first(self._pending, BATCH)
-        if jobs:
+        if not jobs:
+            return
+        try:
             child.send(jobs, self._numbers + 1, self._scope)
+        except Exception as error:  # a bug of those who made the pages: here it has an owner
+            for job in jobs:
+                job.future.set_exception(ParseBug(f"a page cannot be sent: {error}"))
+        else:
             self._numbers += len(jobs)
 
     def _wait(self, job: Job) -> None:

@@ -147,20 +147,23 @@ class Ward(asyncio.Protocol):
         return self._slot_value() != 0
 
     def send(self, jobs: list[Job], first: int, scope: Scope) -> None:
-        """Give it a batch, and what has come into the scope since the last one."""
+        """Give it a batch, and what has come into the scope since the last one.
+
+        Raises what encoding raises, with nothing done, if a page cannot be sent.
+        """
+        widened = scope.widened[self._widened :]
+        frame = frames.frame(Batch(first, widened, [job.page for job in jobs]))
+        self._widened = scope.version
         if not self.jobs:
             self.since = asyncio.get_running_loop().time()
         for number, job in enumerate(jobs, first):
             job.owner = self
             self.jobs.append((number, job))
         self._ends.append(first + len(jobs) - 1)
-        widened = scope.widened[self._widened :]
-        self._widened = scope.version
-        batch = Batch(first, widened, [job.page for job in jobs])
         # If it has just died, these pages are taken back with the others it had.
         with contextlib.suppress(RuntimeError):
             if self._transport is not None:
-                self._transport.write(frames.frame(batch))
+                self._transport.write(frame)
 
     def done(self, reported: int) -> Job:
         """The first page it had has been read."""

@@ -199,6 +199,17 @@ async def test_a_bug_in_a_child_is_raised_here_with_its_traceback() -> None:
         assert isinstance(await children.parse(healthy(1)), Parsed)
 
 
+async def test_a_page_that_cannot_be_sent_is_a_bug_and_costs_no_other() -> None:
+    broken = page(b"x", 1)
+    headers = {"content-type": "\udcff"}  # what no encoder takes
+    broken = Page(broken.target, Fetched(broken.target.url, 200, headers, b"x", 1, 0.0), 1, 0.0)
+    async with lab() as children:
+        with pytest.raises(ParseBug, match="cannot be sent"):
+            await children.parse(broken)
+        results = await asyncio.gather(*(children.parse(healthy(n)) for n in range(50)))
+    assert all(isinstance(result, Parsed) for result in results)
+
+
 async def test_children_that_never_start_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ward, "_BOOT", "raise SystemExit(3)")
 

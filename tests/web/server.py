@@ -173,6 +173,8 @@ class Web:
                     return
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.LimitOverrunError):
             pass
+        except asyncio.CancelledError:
+            pass  # the end of the server, which asyncio.streams would take for a fault
         finally:
             writer.close()
 
