@@ -2,7 +2,8 @@
 
 The default thread pool has six threads on two cores and serves file writes too; a few
 dead names would stop both. uvloop's own resolver has four. A name that does not resolve
-is remembered for a minute.
+is remembered for a minute, and one that is not answered holds one thread however often it
+is asked for: the system gives a look-up up much later than we do.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-THREADS = 64
+THREADS = 256
 REMEMBERED = 60.0
 _MOST_REMEMBERED = 20_000
 
@@ -28,6 +29,7 @@ class Resolver(AbstractResolver):
         self._overrides = overrides
         self._timeout = timeout
         self._unknown: dict[str, tuple[Any, ...]] = {}  # until when, and the error
+        self._asked: dict[tuple[str, int, int], asyncio.Future[list[Any]]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="resolve")
 
     async def resolve(
@@ -41,9 +43,7 @@ class Resolver(AbstractResolver):
             raise socket.gaierror(*known)
         try:
             async with asyncio.timeout(self._timeout):
-                found = await loop.run_in_executor(
-                    self._threads, socket.getaddrinfo, asked, port, family, socket.SOCK_STREAM
-                )
+                found = await asyncio.shield(self._look_up(asked, port, family))
         except TimeoutError:
             raise OSError(f"no answer for the name {host} in {self._timeout:g} s") from None
         except UnicodeError:  # a label that is empty or too long
@@ -64,6 +64,23 @@ class Resolver(AbstractResolver):
             )
             for kind, _, proto, _, address in found
         ]
+
+    def _look_up(
+        self, name: str, port: int, family: socket.AddressFamily
+    ) -> "asyncio.Future[list[Any]]":
+        """Return the look-up of a name, the one under way if there is one."""
+        key = (name, port, family)
+        if key not in self._asked:
+            self._asked[key] = asyncio.get_running_loop().run_in_executor(
+                self._threads, socket.getaddrinfo, name, port, family, socket.SOCK_STREAM
+            )
+            self._asked[key].add_done_callback(lambda done: self._answered(key, done))
+        return self._asked[key]
+
+    def _answered(self, key: tuple[str, int, int], done: "asyncio.Future[list[Any]]") -> None:
+        del self._asked[key]
+        if not done.cancelled():
+            done.exception()  # asyncio would report one that nobody waits for any more
 
     async def close(self) -> None:
         """Leave; threads that still wait for a name are not waited for."""

@@ -184,3 +184,30 @@ async def test_an_override_is_where_the_request_goes_and_the_host_header_stays(w
     async with fetching(overrides={("site.test", port): "127.0.0.1"}) as fetcher:
         answer = fetched(await fetcher.fetch(f"http://site.test:{port}/"))
     assert answer.body == f"site.test:{port}".encode()
+
+
+async def test_a_name_that_hangs_holds_one_thread_and_never_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    over = threading.Event()
+    asked: list[str] = []
+
+    def lookup(host: str, *rest: Any) -> list[Any]:
+        asked.append(host)
+        if host.startswith("hang"):
+            over.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "later")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    resolver = Resolver({}, SHORT)
+    hanging = [f"hang{number}" for number in range(100)]
+    for _ in range(3):
+        tries = (resolver.resolve(name) for name in hanging)
+        failures = await asyncio.gather(*tries, return_exceptions=True)
+        assert all("no answer" in str(failure) for failure in failures)
+    assert sorted(asked) == sorted(hanging)
+
+    assert await addresses(resolver, "here") == ["192.0.2.1"]
+    over.set()
+    await resolver.close()

@@ -34,7 +34,7 @@ def test_every_behaviour_ends_as_the_table_says(web: Web, tmp_path: Path) -> Non
 
 
 def test_the_wire_is_the_same_on_the_other_loop(web: Web) -> None:
-    sites = serve(web, BODIES)
+    sites = serve(web, [row for row in BODIES if row.number > 3])  # those take seconds
 
     ran = crawl([site.origin for site in sites], "--loop", "asyncio")
 

@@ -5,6 +5,7 @@ import gzip
 import socket
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 
@@ -27,8 +28,12 @@ def head(*lines: str | bytes, status: str = "200 OK", type: str | None = "text/h
 
 
 def sized(*lines: str | bytes, body: bytes = PAGE, status: str = "200 OK") -> bytes:
-    """Return a whole answer with these header lines and a right length."""
-    return head(*lines, f"Content-Length: {len(body)}", status=status) + body
+    """Return a whole answer with these header lines and a right length.
+
+    It says that the connection ends, as it does: what else happens is the row's affair.
+    """
+    lines = (*lines, f"Content-Length: {len(body)}", "Connection: close")
+    return head(*lines, status=status) + body
 
 
 def chunked(*chunks: bytes, lines: tuple[str, ...] = (), end: bytes = b"0\r\n\r\n") -> bytes:
@@ -115,12 +120,13 @@ def reset_after(begun: bytes, pause: float = 0.2) -> Handler:
 
 
 def in_turn(*answers: Answer) -> Handler:
-    """Give one answer after another, and the last again and again."""
-    left = list(answers)
+    """Give one answer after another, and the last again and again, each site for itself."""
+    given: Counter[int] = Counter()
 
     async def handler(request: Request) -> Reply | None:
-        answer = left.pop(0) if len(left) > 1 else left[0]
-        return await give(answer, request)
+        turn = given[request.port]
+        given[request.port] += 1
+        return await give(answers[min(turn, len(answers) - 1)], request)
 
     return handler
 
@@ -149,11 +155,11 @@ async def give(answer: Answer, request: Request) -> Reply | None:
 
 
 def lazily(make: Callable[[], Answer]) -> Handler:
-    """Make an answer when it is first asked for: some are large."""
+    """Make an answer when it is first asked for, in a thread: some are large."""
     once = cache(make)
 
     async def handler(request: Request) -> Reply | None:
-        return await give(once(), request)
+        return await give(await asyncio.to_thread(once), request)
 
     return handler
 
@@ -170,15 +176,15 @@ def deflated(body: bytes) -> bytes:
 
 
 def gzip_bomb() -> bytes:
-    """100 MB in 100 KB."""
-    return gzip.compress(bytes(100_000_000))
+    """30 MB in 30 KB."""
+    return gzip.compress(bytes(30_000_000))
 
 
 def brotli_bomb() -> bytes:
-    """256 MB in a few hundred bytes."""
+    """100 MB in a hundred bytes."""
     packer = brotli.Compressor(quality=1)
     zeros = bytes(1 << 20)
-    return bytes(b"".join(packer.process(zeros) for _ in range(256)) + packer.finish())
+    return bytes(b"".join(packer.process(zeros) for _ in range(100)) + packer.finish())
 
 
 def sitemap(*locations: str, root: str = "urlset", entry: str = "url") -> str:
