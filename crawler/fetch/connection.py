@@ -1,17 +1,22 @@
-"""One connection: aiohttp's protocol, forgiving where browsers are and bounded where it is not.
+"""Connections: aiohttp's protocol, forgiving where browsers are and bounded where it is not.
 
 aiohttp's parser gets the head of an answer by itself and in order, so that neither a line
 that is no header nor bytes after the end spoil an answer that is otherwise good. What a
 server can send without end and without a body (interim answers, headers, chunk
-extensions, trailers) ends here.
+extensions, trailers) ends here. So does an idle connection that a new one needs the
+descriptor of.
 """
 
+import asyncio
 import re
-from typing import Any
+import resource
+from functools import partial
+from typing import Any, cast
 
-from aiohttp import ClientPayloadError
+from aiohttp import ClientPayloadError, ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.tracing import Trace
 
 MOST_HEAD = 300 * 1024
 """Bytes of one head (curl's limit, too)."""
@@ -23,6 +28,10 @@ MOST_FRAMING = 1024 * 1024
 """Bytes of chunk sizes, extensions and trailers, and ``PER_BYTE`` more a byte of body."""
 
 PER_BYTE = 8
+
+RESERVED = 24
+"""Descriptors that are not for connections; of the others each may take two, as names with
+two kinds of addresses are tried with both."""
 
 _START = b"HTTP/"
 _END = re.compile(rb"\n\r?\n")
@@ -122,6 +131,42 @@ class Connection(ResponseHandler):
         self.force_close()
         if self.transport is not None:
             self.transport.close()
+
+
+class Connector(TCPConnector):
+    """A TCPConnector of :class:`Connection`, without a limit but that of the system.
+
+    aiohttp does not count idle connections: many sites would take all descriptors there
+    are, and what is then asked for fails. Here the longest idle make way.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(limit=0, **options)
+        protocol = partial(Connection, loop=asyncio.get_running_loop())
+        # aiohttp has no public way to bring one's own protocol.
+        self._factory = cast("partial[ResponseHandler]", protocol)
+        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._most = max(1, (descriptors - RESERVED) // 2)
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout
+    ) -> ResponseHandler:
+        """Open a connection; ``_acquired`` counts it already."""
+        if self._make_way(len(self._acquired) + sum(map(len, self._conns.values())) - self._most):
+            await asyncio.sleep(0)  # a descriptor is free in the loop's next turn
+        return await super()._create_connection(req, traces, timeout)
+
+    def _make_way(self, number: int) -> bool:
+        """Close so many idle connections; return whether there was one."""
+        closed = False
+        while number > 0 and self._conns:
+            key, idle = next(iter(self._conns.items()))
+            protocol, _ = idle.popleft()
+            if not idle:
+                del self._conns[key]
+            protocol.abort()
+            number, closed = number - 1, True
+        return closed
 
 
 def _sound(head: bytes) -> bytes:

@@ -7,9 +7,8 @@ request of its own, and so passes the same guard, the same caps and the same cre
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self
 
 import aiohttp
 from aiohttp import (
@@ -19,9 +18,7 @@ from aiohttp import (
     ClientSession,
     ClientTimeout,
     DummyCookieJar,
-    TCPConnector,
 )
-from aiohttp.client_proto import ResponseHandler
 from isal import isal_zlib
 from multidict import CIMultiDict
 from yarl import URL
@@ -29,7 +26,7 @@ from yarl import URL
 from crawler.errors import BadSetting
 from crawler.fetch import faults, proxies
 from crawler.fetch.addresses import Dial, Trust, dialling, guarded_socket
-from crawler.fetch.connection import Connection
+from crawler.fetch.connection import Connector
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.digest import Digest
 from crawler.fetch.exchange import Exchange
@@ -48,6 +45,9 @@ ENCODINGS = "gzip, deflate, br, zstd"
 
 REMEMBERED_NAMES = 20_000
 """Names whose addresses are remembered, for five minutes at most."""
+
+IDLE = 15.0
+"""Seconds that a connection is kept for the next request."""
 
 _MOST_ROUTES = 20_000
 _ANYWHERE = Trust(everyone=True)
@@ -102,14 +102,13 @@ class HttpFetcher:
     async def __aenter__(self) -> Self:
         wire = self._wire
         resolver = Resolver(wire.overrides or {}, wire.connect_timeout)
-        pool: dict[str, Any] = {"limit": 0, "keepalive_timeout": 15}  # permits are the limit
         self._direct = self._open(
-            _Connector(
+            _Connector(  # without a limit: the workbench and the permits are it
                 ttl_dns_cache=300,
                 dns_cache_max_size=REMEMBERED_NAMES,
+                keepalive_timeout=IDLE,
                 resolver=resolver,
                 socket_factory=guarded_socket,
-                **pool,
             )
         )
         for proxy in wire.proxies.socks:
@@ -119,14 +118,12 @@ class HttpFetcher:
                 await self._direct.close()
                 message = f"a proxy like {proxy} needs: pip install 'crawlway[socks]'"
                 raise BadSetting(message) from None
-            self._through_socks[proxy] = self._open(SocksConnector(proxy, **pool))
+            connector = SocksConnector(proxy, limit=0, keepalive_timeout=IDLE)
+            self._through_socks[proxy] = self._open(connector)
         return self
 
     def _open(self, connector: BaseConnector) -> ClientSession:
         wire = self._wire
-        # aiohttp has no public way to bring one's own protocol.
-        protocol = partial(Connection, loop=asyncio.get_running_loop())
-        connector._factory = cast("partial[ResponseHandler]", protocol)
         everywhere = CIMultiDict(
             {"User-Agent": wire.user_agent, "Accept": ACCEPT, "Accept-Encoding": ENCODINGS}
         )
@@ -266,8 +263,8 @@ class HttpFetcher:
         return route
 
 
-class _Connector(TCPConnector):
-    """aiohttp's connector, for which ``ssl=False`` would hold for the proxy as well."""
+class _Connector(Connector):
+    """A connector for which ``ssl=False`` would hold for the proxy as well."""
 
     def _update_proxy_auth_header_and_build_proxy_req(self, req: ClientRequest) -> ClientRequest:
         asked = super()._update_proxy_auth_header_and_build_proxy_req(req)

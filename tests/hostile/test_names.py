@@ -8,7 +8,7 @@ from tests.cli.lag import p99
 from tests.hostile.judge import NAMED, crawl
 from tests.web.server import Web
 
-PAGES = 400
+PAGES = 300
 HANGING = 20
 
 
