@@ -118,7 +118,7 @@ def dead_site(count: int) -> tuple[list[str], socket.socket]:
 PATIENT = """
 import sys
 from crawler.policy import pace
-pace.RESTS = tuple(rest / 100 for rest in pace.RESTS)  # 0.3, 0.6 and 1.2 s
+pace.RESTS = tuple(rest / 300 for rest in pace.RESTS)  # 0.1, 0.2 and 0.4 s
 from crawler.fetch import addresses
 guarded = addresses.guarded_socket
 connects = []
@@ -137,7 +137,7 @@ def exit(code):
 os._exit = exit
 crawler.cli.main()
 """
-"""The command with rests a hundredth as long, that says at its end how often it connected."""
+"""The command with rests a 300th as long, that says at its end how often it connected."""
 
 
 def of_a_dead_site(folder: Path, count: int, *args: str, **env: str) -> tuple[int, Ran]:

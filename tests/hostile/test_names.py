@@ -4,6 +4,8 @@ import json
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.cli.lag import p99
 from tests.hostile.judge import NAMED, crawl
 from tests.web.server import Web
@@ -12,7 +14,7 @@ PAGES = 300
 HANGING = 20
 
 
-def timed(web: Web, folder: Path, *others: str) -> tuple[float, list[float], float]:
+def timed(web: Web, folder: Path, *others: str, **env: str) -> tuple[float, list[float], float]:
     """Crawl a healthy site beside others.
 
     Returns its pages a second, the times of writes, and how long the process went on after
@@ -22,7 +24,7 @@ def timed(web: Web, folder: Path, *others: str) -> tuple[float, list[float], flo
     origin = web.pages({"/": links} | {link: ["/"] for link in links})
     before = len(web.log)
     ran = crawl([*others, origin], "--rate", "200/s",
-                command=NAMED, LAG=str(folder / "lag"))  # fmt: skip
+                command=NAMED, LAG=str(folder / "lag"), **env)  # fmt: skip
     ended = time.monotonic()
     assert (ran.code, ran.err) == (0, "")
     assert len(ran.of("page")) == PAGES
@@ -42,3 +44,11 @@ def test_hanging_names_do_not_slow_a_healthy_site(web: Web, tmp_path: Path) -> N
     assert speed >= 0.9 * clean
     assert p99(writes) <= 0.050
     assert tail <= 5.0  # the threads hang for 30 s
+
+
+@pytest.mark.slow
+def test_names_looked_up_where_files_are_written_would_be_noticed(web: Web, tmp_path: Path) -> None:
+    names = [f"http://hang{number}.test/" for number in range(HANGING)]
+    _, writes, _ = timed(web, tmp_path, *names, SHARED="1", HANGS="3")
+
+    assert max(writes) > 1.0

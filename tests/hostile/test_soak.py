@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
+from crawler.fetch.connection import Connection
 from crawler.model import Failed, Fetched, Page, Target
 from crawler.parse.page import Reader, Reading, make_scope
 from tests.fetch.wire import fetching, listening
@@ -137,6 +139,14 @@ async def test_mutated_answers_are_answers_or_failures_at_once(seconds: float) -
             await asyncio.gather(*(ask(port, number * 16 + each) for each in range(16)))
     print(f"{watch.rounds * 16:,} answers, {watch.growth:+,} KiB")
     assert watch.growth < GROWTH
+
+
+@pytest.mark.slow
+async def test_an_answer_that_hangs_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "_pass_on", ResponseHandler.data_received)
+
+    with pytest.raises(AssertionError):  # broken framing ends nothing
+        await test_mutated_answers_are_answers_or_failures_at_once(20.0)
 
 
 @durations

@@ -6,7 +6,8 @@ before the right one, ``rebinding*.test`` a public address before a private one 
 loopback: 127.0.0.9 stands for a public one). Every other ``.test`` is on 127.0.0.1.
 
 With ``LAG`` in the environment it notes there how late the event loop was and how long
-2-byte writes of a file took, in seconds, as JSON.
+2-byte writes of a file took, in seconds, as JSON. ``HANGS`` is another time in seconds, and
+with ``SHARED`` names are looked up in the default threads, a fault that tests must notice.
 """
 
 import asyncio
@@ -19,15 +20,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import aiofiles
-
 from crawler.cli import main
 from crawler.engine.crawl import Crawl, Result
-from crawler.fetch import addresses
+from crawler.fetch import addresses, resolve
 from tests.cli.lag import beat
 
 PUBLIC = "127.0.0.9"
-HANGS = 30.0
+HANGS = float(os.environ.get("HANGS", "30"))
 EVERY = 0.005
 
 _look_up = socket.getaddrinfo
@@ -61,6 +60,7 @@ async def run_and_measure(crawl: Crawl, *args: Any) -> Result:
     finally:
         for task in beside:
             task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         _tell({"late": late, "writes": writes})
 
 
@@ -69,18 +69,22 @@ def _tell(measured: dict[str, list[float]]) -> None:
 
 
 async def _write(writes: list[float]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        async with aiofiles.open(Path(folder) / "file", "wb", buffering=0) as file:
-            while True:
-                began = time.monotonic()
-                await file.write(b"x\n")
+    """Write as aiofiles does: in the loop's default threads."""
+    with tempfile.TemporaryFile(buffering=0) as file:
+        while True:
+            began = time.monotonic()
+            try:
+                await asyncio.to_thread(file.write, b"x\n")
+            finally:
                 writes.append(time.monotonic() - began)
-                await asyncio.sleep(EVERY)
+            await asyncio.sleep(EVERY)
 
 
 if __name__ == "__main__":
     socket.getaddrinfo = look_up  # type: ignore[assignment]
     addresses.public = lambda text: text == PUBLIC or _public(text)
+    if "SHARED" in os.environ:
+        setattr(resolve, "ThreadPoolExecutor", lambda *_, **__: None)  # noqa: B010
     if "LAG" in os.environ:
         Crawl.run = run_and_measure  # type: ignore[assignment,method-assign]
     main()
