@@ -20,8 +20,8 @@ from tests.web.hostile.sites import Site, copies, serve
 from tests.web.server import Reply, Request, Web, html
 
 HEALTHY_SITES = 10
-LATENCY = 0.08
-"""Seconds a healthy answer takes: two at once for a site make 250 pages a second in all."""
+LATENCY = 0.1
+"""Seconds a healthy answer takes: two at once for a site make 200 pages a second in all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from tests.cli.run import Ran
 from tests.hostile.judge import crawl
 from tests.web.server import Reply, Request, Web, html
 
-SITES, PAGES = 20, 15
+SITES, PAGES = 70, 4
 LIMITED = ["bash", "-c", 'ulimit -n 64; exec "$0" -c "$@"', sys.executable]
 WHOLE = "from crawler.cli import main; main()"
 BROKEN = "from crawler.fetch.connection import Connector; Connector._make_way = lambda *_: False; "
@@ -14,7 +14,7 @@ BROKEN = "from crawler.fetch.connection import Connector; Connector._make_way = 
 
 
 def limited(web: Web, program: str, *args: str) -> Ran:
-    """Crawl sites that answer after a while, so that there would be many connections."""
+    """Crawl more sites than there are descriptors, one connection or more to each."""
 
     async def handler(request: Request) -> Reply:
         if request.path == "/robots.txt":
