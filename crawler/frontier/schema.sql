@@ -32,7 +32,7 @@ CREATE INDEX waiting ON site (next) WHERE next IS NOT NULL;
 -- Every url accepted, in the order found. `via` is the url that named it (a text where that
 -- is none of the crawl: a robots.txt), `seed` the seed it descends from (null: itself),
 -- `level` the depth, or 0 where depth does not order the crawl, `due` when it is to be tried
--- again, `why` an error class or a skip reason.
+-- again, `why` an error class or a skip reason, `stamp` the CRC-32 of the columns before it.
 CREATE TABLE url (
     id INTEGER PRIMARY KEY,
     site INTEGER NOT NULL,
@@ -45,6 +45,7 @@ CREATE TABLE url (
     via,
     seed INTEGER,
     meta BLOB,
+    stamp INTEGER NOT NULL,
     attempt INTEGER NOT NULL DEFAULT 0,
     due REAL,
     verdict TEXT,

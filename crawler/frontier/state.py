@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from crawler.errors import BadSetting, StateUnusable, WriteFailed
 from crawler.frontier.lock import Lock
+from crawler.frontier.whole import wrong
 
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""
@@ -150,8 +151,9 @@ class State:
         )
         if not (begun or fresh):  # nothing has come of the command before: this one counts
             with self.commit():
-                rows = asked.flags.items()
-                self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
+                self.db.executemany(
+                    "INSERT OR REPLACE INTO asked VALUES (?, ?)", asked.flags.items()
+                )
 
 
 def read_only(path: str) -> sqlite3.Connection:
@@ -205,18 +207,8 @@ def _identify(path: str, db: sqlite3.Connection) -> None:
 def check(path: str, db: sqlite3.Connection) -> list[str]:
     """Raise StateUnusable unless ``db`` is a whole state of ours; return its outputs' names."""
     identify(path, db)
-    (wrong,) = db.execute("PRAGMA integrity_check(1)").fetchone()
-    counts = "SELECT discovered, fetched, redirected, failed, skipped, gone FROM pass"
-    ended: dict[str | None, int] = dict(
-        db.execute("SELECT verdict, count(*) FROM url GROUP BY verdict")
-    )
-    for discovered, *others in db.execute(counts + " ORDER BY number DESC LIMIT 1"):
-        verdicts = ("page", "redirect", "error", "skip", "gone", None)
-        told = dict(zip(verdicts, (*others, discovered - sum(others)), strict=True))
-        if any(ended.get(verdict, 0) != count for verdict, count in told.items()):
-            wrong = "its counts are wrong"
-    if wrong != "ok":
-        raise damaged(path, str(wrong))
+    if words := wrong(db):
+        raise damaged(path, words)
     return [name for (name,) in db.execute("SELECT name FROM output")]
 
 

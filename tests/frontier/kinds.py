@@ -1,61 +1,116 @@
 """Every kind of frontier, opened the same way, with a clock that only the test moves."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Protocol
+from unittest.mock import patch
 
 from crawler.frontier.memory import MemoryFrontier
+from crawler.frontier.sqlite import SqliteFrontier
+from crawler.frontier.state import Asked
 from crawler.model import Lease, Link, Settled, Tally, Target, Verdict
 from crawler.policy.urls import fingerprint
 from crawler.ports import Frontier
 
 TTL = 60.0
 
+SHM = Path("/dev/shm")
+
 
 @dataclass
 class Clock:
-    """Seconds that pass when a test says so."""
+    """Seconds that pass when a test says so.
+
+    ``epoch`` is the time of day at its second 0: what ``time.time`` is made to say when a
+    state is opened.
+    """
 
     now: float = 1_000.0
+    epoch: float = 1_800_000_000.0
 
     def __call__(self) -> float:
         return self.now
+
+    def wall(self) -> float:
+        return self.epoch + self.now
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
 
 
+@dataclass(frozen=True)
+class Options:
+    """What every kind of frontier may be asked for."""
+
+    max_pages: int | None = None
+    max_queued: int = 1_000_000
+    by_level: bool = False
+    pause: float = 0.0
+
+
 class Kind(Protocol):
-    """How a frontier is opened; it is closed at the end of the context."""
+    """How a frontier is opened in a folder of its own; it is closed at the end of the context.
+
+    What is to outlive the process a durable one keeps there. So whoever copies the folder of
+    an open one has what is left of it after a ``kill -9``, and may open it anew.
+    """
 
     def __call__(
-        self,
-        clock: Callable[[], float],
-        max_pages: int | None = None,
-        max_queued: int = 1_000_000,
-        *,
-        by_level: bool = False,
+        self, folder: Path, clock: Clock, options: Options
     ) -> AbstractAsyncContextManager[Frontier]: ...
 
 
 def plain(make: Callable[..., Frontier]) -> Kind:
-    """Return the kind for a frontier that needs no opening and no closing."""
+    """Return the kind for a frontier in memory."""
 
     @asynccontextmanager
-    async def opened(
-        clock: Callable[[], float],
-        max_pages: int | None = None,
-        max_queued: int = 1_000_000,
-        *,
-        by_level: bool = False,
-    ) -> AsyncIterator[Frontier]:
-        yield make(clock, max_pages, max_queued, by_level=by_level)
+    async def opened(folder: Path, clock: Clock, options: Options) -> AsyncIterator[Frontier]:
+        yield make(clock, options.max_pages, options.max_queued, by_level=options.by_level)
 
     return opened
 
 
-KINDS: Mapping[str, Kind] = {"memory": plain(MemoryFrontier)}
+def filed(make: type[SqliteFrontier]) -> Kind:
+    """Return the kind for a frontier in a state file; it has room for everything."""
+
+    @asynccontextmanager
+    async def opened(folder: Path, clock: Clock, options: Options) -> AsyncIterator[Frontier]:
+        opening = make.opened(
+            str(folder / "state.db"),
+            Asked({}),
+            clock,
+            options.max_pages,
+            by_level=options.by_level,
+            pause=options.pause,
+        )
+        with patch("crawler.frontier.ledger.time", SimpleNamespace(time=clock.wall)):
+            frontier = await opening.__aenter__()
+        try:
+            yield frontier
+        finally:
+            await opening.__aexit__(None, None, None)
+
+    return opened
+
+
+KINDS: Mapping[str, Kind] = {"memory": plain(MemoryFrontier), "sqlite": filed(SqliteFrontier)}
+
+DURABLE = ["sqlite"]
+"""The kinds that go on where the process before them died."""
+
+BOUNDED = ["memory"]
+"""The kinds that turn away what they have no room for."""
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Make a folder that goes away again: in memory where that exists."""
+    with TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def link(name: str) -> Link:
@@ -64,10 +119,10 @@ def link(name: str) -> Link:
     return Link(url, name.partition("/")[0], fingerprint(url))
 
 
-def target(name: str, depth: int = 0) -> Target:
+def target(name: str, depth: int = 0, meta: bytes | None = None) -> Target:
     """Return a target for ``site/path``."""
     to = link(name)
-    return Target(to.url, to.site, to.fp, seed=to.url, depth=depth)
+    return Target(to.url, to.site, to.fp, seed=to.url, depth=depth, meta=meta)
 
 
 def name_of(lent: Lease | Target) -> str:

@@ -6,7 +6,17 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from crawler.model import Added, Settled, Verdict
-from tests.frontier.kinds import KINDS, TTL, Borrower, Clock, link, target
+from tests.frontier.kinds import (
+    BOUNDED,
+    KINDS,
+    TTL,
+    Borrower,
+    Clock,
+    Options,
+    link,
+    scratch,
+    target,
+)
 
 Opened = Callable[..., AbstractAsyncContextManager[Borrower]]
 
@@ -20,8 +30,10 @@ def opened(request: pytest.FixtureRequest) -> Opened:
         max_pages: int | None = None, max_queued: int = 1_000_000, *, by_level: bool = False
     ) -> AsyncIterator[Borrower]:
         clock = Clock()
-        async with KINDS[request.param](clock, max_pages, max_queued, by_level=by_level) as made:
-            yield Borrower(made, clock)
+        options = Options(max_pages, max_queued, by_level)
+        with scratch() as folder:
+            async with KINDS[request.param](folder, clock, options) as made:
+                yield Borrower(made, clock)
 
     return borrower
 
@@ -333,7 +345,7 @@ async def test_a_site_given_back_whole_has_no_holder(opened: Opened) -> None:
     async with opened() as desk:
         await desk.add("a/1", "b/1", "b/2")
         await desk.claim(sites=1)
-        await desk.frontier.pace("a", 30.0, 30.0)
+        await desk.frontier.pace([("a", 30.0, 30.0)])
         await desk.give_back("a/1")
 
         assert await desk.claim(sites=1) == ["b/1", "b/2"]
@@ -348,7 +360,7 @@ async def test_a_site_given_back_in_part_leaves_when_the_rest_is_settled(opened:
     async with opened() as desk:
         await desk.add("a/1", "a/2", "b/1")
         await desk.claim(sites=1)
-        await desk.frontier.pace("a", 30.0, 30.0)
+        await desk.frontier.pace([("a", 30.0, 30.0)])
         await desk.give_back("a/2")
 
         assert await desk.claim(sites=1) == []
@@ -409,7 +421,7 @@ async def test_retries_come_back_each_at_its_own_time(opened: Opened) -> None:
 async def test_pace_blocks_a_site_that_no_one_holds(opened: Opened) -> None:
     async with opened() as desk:
         await desk.add("a/1", "b/1")
-        await desk.frontier.pace("a", 2.0, 60.0)
+        await desk.frontier.pace([("a", 2.0, 60.0)])
         assert await desk.claim() == ["b/1"]
         await desk.end("b/1")
         assert await desk.claim() == []
@@ -425,7 +437,7 @@ async def test_pace_is_told_to_the_next_holder(opened: Opened) -> None:
     async with opened() as desk:
         await desk.add("a/1")
         await desk.claim()
-        await desk.frontier.pace("a", 5.0, 7.0)
+        await desk.frontier.pace([("a", 5.0, 7.0)])
         await desk.again("a/1")
         assert await desk.claim() == []
         desk.clock.advance(7.0)
@@ -436,7 +448,7 @@ async def test_pace_is_told_to_the_next_holder(opened: Opened) -> None:
 async def test_pace_concerns_one_site_alone_and_no_url(opened: Opened) -> None:
     async with opened() as desk:
         await desk.add("a/1")
-        await desk.frontier.pace("b", 5.0, 50.0)
+        await desk.frontier.pace([("b", 5.0, 50.0)])
         before = await desk.tally()
         assert await desk.claim() == ["a/1"]
         assert (before.discovered, before.left) == (1, 1)
@@ -446,7 +458,7 @@ async def test_pace_outlives_a_sites_last_url(opened: Opened) -> None:
     async with opened() as desk:
         await desk.add("a/1")
         await desk.claim()
-        await desk.frontier.pace("a", 5.0, 50.0)
+        await desk.frontier.pace([("a", 5.0, 50.0)])
         await desk.end("a/1")
         await desk.add("a/2")
         assert await desk.claim() == []
@@ -539,6 +551,10 @@ async def test_without_a_budget_everything_is_granted(opened: Opened) -> None:
 # A full queue
 
 
+bounded = pytest.mark.parametrize("opened", BOUNDED, indirect=True)
+
+
+@bounded
 async def test_targets_that_find_no_room_are_skipped_exactly_once(opened: Opened) -> None:
     async with opened(max_queued=2) as desk:
         offered = [target(f"a/{number}") for number in range(4)]
@@ -550,6 +566,7 @@ async def test_targets_that_find_no_room_are_skipped_exactly_once(opened: Opened
         assert (tally.discovered, tally.skipped, tally.left) == (4, 2, 2)
 
 
+@bounded
 async def test_children_that_find_no_room_are_returned_and_skipped(opened: Opened) -> None:
     async with opened(max_queued=2) as desk:
         await desk.add("a/1")
@@ -563,6 +580,7 @@ async def test_children_that_find_no_room_are_returned_and_skipped(opened: Opene
         assert await desk.tally() == tally
 
 
+@bounded
 async def test_room_that_comes_free_is_used(opened: Opened) -> None:
     async with opened(max_queued=1) as desk:
         await desk.add("a/1", "a/2")
@@ -622,7 +640,7 @@ async def test_waiting_is_never_paid_for_by_nothing_being_due(opened: Opened) ->
     """Sleeping for ``due`` and claiming gets on: nobody waits for ever or spins."""
     async with opened(by_level=True) as desk:
         await desk.add("a/1", "a/2", "b/1")
-        await desk.frontier.pace("b", 1.0, 25.0)
+        await desk.frontier.pace([("b", 1.0, 25.0)])
         await desk.claim()
         await desk.again("a/1", 40.0)
         await desk.again("a/2", 15.0)

@@ -1,0 +1,68 @@
+"""Is a state file whole? What SQLite's own check cannot know: whether values are what we wrote.
+
+A disk that rots, or a copy cut short, must not turn into a crawl that quietly leaves out a
+URL or fetches it twice. So each row of ``url`` carries a stamp of what was written, and what
+is told twice is compared. It costs about 3 µs a URL, once a run.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from zlib import crc32
+
+import msgspec
+
+_encode = msgspec.msgpack.Encoder().encode
+
+_STAMPED = "SELECT id, site, fp, url, pass, level, depth, hops, via, seed, meta, stamp FROM url"
+
+_CONTRADICTIONS = {
+    "a site's count is wrong": (
+        "SELECT 1 FROM site WHERE open != "
+        "(SELECT count(*) FROM url WHERE url.site = site.id AND verdict IS NULL)"
+    ),
+    "a url that has ended is to be tried again": (
+        "SELECT 1 FROM url WHERE due IS NOT NULL AND verdict IS NOT NULL"
+    ),
+    "the index is wrong": (
+        "SELECT 1 FROM seen LEFT JOIN url ON url.id = seen.id "
+        "AND url.site = seen.site AND url.fp = seen.fp WHERE url.id IS NULL"
+    ),
+    "the index is not whole": (
+        "SELECT 1 FROM pass WHERE merged != (SELECT count(*) FROM seen) "
+        "OR merged > (SELECT count(*) FROM url)"
+    ),
+}
+
+
+def stamp(row: Sequence[object]) -> int:
+    """Return the stamp of a row of ``url``: the CRC-32 of its columns up to ``meta``."""
+    return crc32(_encode(row))
+
+
+def wrong(db: sqlite3.Connection) -> str | None:
+    """Return what is wrong with a state, in words, or None."""
+    (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
+    if said != "ok":
+        return str(said)
+    if any(stamp(row[:-1]) != row[-1] for row in db.execute(_STAMPED)):
+        return "a url is not what it was"
+    for words, contradiction in _CONTRADICTIONS.items():
+        if db.execute(f"{contradiction} LIMIT 1").fetchone():
+            return words
+    return _miscounted(db)
+
+
+def _miscounted(db: sqlite3.Connection) -> str | None:
+    """Compare the account of the last pass with the verdicts."""
+    counted: dict[str | None, int] = dict(
+        db.execute("SELECT verdict, count(*) FROM url GROUP BY verdict")
+    )
+    discovered, *ended = db.execute(
+        "SELECT discovered, fetched, redirected, failed, skipped, gone FROM pass "
+        "ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    verdicts = ("page", "redirect", "error", "skip", "gone", None)
+    told = dict(zip(verdicts, (*ended, discovered - sum(ended)), strict=True))
+    if {verdict: many for verdict, many in told.items() if many} != counted:
+        return "its counts are wrong"
+    return None
