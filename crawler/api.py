@@ -24,7 +24,7 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
-from crawler.app import Joined, join, open_frontier
+from crawler.app import Joined, check, join, open_frontier
 from crawler.model import Line, Mark, Status, Tally
 from crawler.seeds import Seeds
 from crawler.settings import DEFAULT_EMIT, ScopeKind, Settings
@@ -152,11 +152,12 @@ class Crawl:
 
     async def _run(self) -> None:
         try:
+            checked = check(self._settings)
             seeds = Seeds(self._settings.seeds, self._settings.input)
             # However slowly records are taken, a crawl that was asked to stop loses none.
             async with (
-                open_frontier(self._settings) as frontier,
-                join(self._settings, seeds, self._sink, frontier, grace=None) as self._joined,
+                open_frontier(self._settings, self._sink.ready) as frontier,
+                join(checked, seeds, self._sink, frontier, grace=None) as self._joined,
             ):
                 if self._stop_asked:
                     self.stop()
@@ -178,6 +179,9 @@ class _Records:
         self._types = frozenset(types)
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
         self._ended = False
+
+    async def ready(self, marks: Sequence[Mark]) -> None:
+        """There is nothing to open."""
 
     async def write(self, lines: Sequence[Line]) -> None:
         """Hand records over."""

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import resource
+import shlex
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from crawler.fetch.jar import Jar
 from crawler.fetch.proxies import Proxies
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import Asked
+from crawler.frontier.state import Asked, Ready
 from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
@@ -47,6 +48,29 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """Settings, and what has come of those that only show their faults when they are used."""
+
+    settings: Settings
+    agent: str
+    credentials: Credentials
+    proxies: Proxies
+    jar: Jar | None
+
+
+def check(settings: Settings) -> Checked:
+    """Check what the settings could not check themselves, before anything is touched.
+
+    Raises BadSetting or CannotCreate.
+    """
+    agent = settings.user_agent or USER_AGENT
+    if not agent.isprintable():
+        raise BadSetting("--user-agent has no control characters")
+    proxies = _proxies(settings)
+    return Checked(settings, agent, _credentials(settings), proxies, _jar(settings.cookie_jar))
+
+
+@dataclass(frozen=True, slots=True)
 class Joined:
     """A crawl ready to run, and its seeds."""
 
@@ -55,21 +79,25 @@ class Joined:
 
 
 @contextlib.asynccontextmanager
-async def open_frontier(settings: Settings) -> AsyncIterator[Frontier]:
+async def open_frontier(settings: Settings, ready: Ready) -> AsyncIterator[Frontier]:
     """Open the frontier that the settings ask for: in memory, or in a state file.
 
+    ``ready`` opens the outputs, told how far those that a state owns are written; what it
+    raises leaves the state as it was.
     Raises TryLater if the state is in use, StateUnusable, or BadSetting if it holds a crawl
     with another meaning.
     """
     clock = asyncio.get_running_loop().time
     by_level = settings.depth is not None
     if settings.state is None:
+        await ready(())
         most = DEFAULT_QUEUED if settings.max_queued is None else settings.max_queued
         yield MemoryFrontier(clock, settings.max_pages, most, by_level=by_level)
         return
     opening = SqliteFrontier.opened(
         settings.state,
         _asked(settings),
+        ready,
         clock,
         settings.max_pages,
         by_level=by_level,
@@ -83,7 +111,7 @@ async def open_frontier(settings: Settings) -> AsyncIterator[Frontier]:
 
 @contextlib.asynccontextmanager
 async def join(
-    settings: Settings,
+    checked: Checked,
     seeds: Seeds,
     sink: Sink,
     frontier: Frontier,
@@ -92,15 +120,10 @@ async def join(
     """Join the rooms for one run; what they hold open is closed at the end.
 
     ``grace`` is how many seconds it may take to drain (None: as long as it takes). Raises
-    BadSetting, CannotCreate or OutOfResources before anything has been asked of anyone, and
-    WriteFailed at the end if the cookies cannot be kept.
+    OutOfResources, or BadSetting where a library is missing, before anything has been asked
+    of anyone, and WriteFailed at the end if the cookies cannot be kept.
     """
-    agent = settings.user_agent or USER_AGENT
-    if not agent.isprintable():
-        raise BadSetting("--user-agent has no control characters")
-    credentials = _credentials(settings)
-    going_through = _proxies(settings)
-    jar = _jar(settings.cookie_jar)
+    settings, agent, jar = checked.settings, checked.agent, checked.jar
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
     trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)
     past = frontier.past
@@ -133,14 +156,14 @@ async def join(
         insecure=settings.insecure,
         xml=settings.sitemap != "off",
         overrides=overrides,
-        proxies=going_through,
+        proxies=checked.proxies,
         jar=jar,
     )
     parsers = _children(settings)
     async with contextlib.AsyncExitStack() as stack:
         if jar is not None and settings.cookie_jar is not None:
             stack.callback(_store, jar, settings.cookie_jar)
-        fetcher = await stack.enter_async_context(HttpFetcher(wire, credentials, trust))
+        fetcher = await stack.enter_async_context(HttpFetcher(wire, checked.credentials, trust))
         parser: Parser = Reader(reading, scope, guarded=True)
         if parsers:
             parser = await stack.enter_async_context(Lab(reading, scope, parsers))
@@ -212,17 +235,17 @@ def _asked(settings: Settings) -> Asked:
     depth = "" if settings.depth is None else str(settings.depth)
     return Asked(
         {
-            "from": " ".join(dict.fromkeys(seeds)),
+            "URL": " ".join(dict.fromkeys(seeds)),
             "--depth": depth,
             "--scope": settings.scope,
-            "--include": " ".join(settings.include),
-            "--exclude": " ".join(settings.exclude),
+            "--include": shlex.join(settings.include),
+            "--exclude": shlex.join(settings.exclude),
             "--drop-params": ",".join(settings.drop_params),
             "--nofollow": settings.nofollow,
             "--sitemap": settings.sitemap,
             "--user-agent": settings.user_agent or "",
             "--ignore-robots": "yes" if settings.ignore_robots else "",
-            "--output": " ".join(settings.output),
+            "--output": shlex.join(settings.output),
             "--emit": ",".join(sorted(settings.emit)),
         }
     )

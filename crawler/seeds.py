@@ -22,6 +22,8 @@ CHUNK = 64 * 1024
 LONGEST_LINE = 1024 * 1024
 BATCH = 250
 
+NO_SEED = "no usable seed; give a URL like https://example.com"
+
 
 class Seed(msgspec.Struct, frozen=True):
     """One seed: canonical URL, ``(user, password)`` it carried, and JSON to echo, if any."""
@@ -40,20 +42,22 @@ class _Line(msgspec.Struct):
 class Seeds:
     """The seeds of a crawl: ``typed`` first, then the lines of ``source`` (a path or ``-``).
 
-    Raises InputMissing at once if the source cannot be read.
+    Raises InputMissing at once if the source cannot be read, and NoUsableSeed if there is none
+    and nothing typed is a URL.
     """
 
     def __init__(self, typed: Sequence[str], source: str | None) -> None:
-        self._typed = typed
+        self._usable = 0
+        self._typed = [seed for text in typed if (seed := self._typed_seed(text))]
+        if source is None and not self._typed:
+            raise NoUsableSeed(NO_SEED)
         self._descriptor = None if source is None else _open(source)
         self._name = "stdin" if source == "-" else source
-        self._usable = 0
 
     async def batches(self) -> AsyncIterator[list[Seed]]:
         """Yield seeds as they come. Raises NoUsableSeed at the end if there was none."""
-        typed = [self._typed_seed(text) for text in self._typed]
-        for start in range(0, len(typed), BATCH):
-            yield [seed for seed in typed[start : start + BATCH] if seed is not None]
+        for start in range(0, len(self._typed), BATCH):
+            yield self._typed[start : start + BATCH]
         if self._descriptor is not None:
             number = 0
             try:
@@ -69,7 +73,7 @@ class Seeds:
                 if self._name != "stdin":
                     os.close(self._descriptor)
         if not self._usable:
-            raise NoUsableSeed("no usable seed; give a URL like https://example.com")
+            raise NoUsableSeed(NO_SEED)
 
     def _typed_seed(self, text: str) -> Seed | None:
         try:

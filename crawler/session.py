@@ -8,13 +8,13 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TextIO
 
-from crawler.app import join, open_frontier
+from crawler.app import check, join, open_frontier
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
-from crawler.model import Line, Verdict
+from crawler.model import Line, Mark, Verdict
 from crawler.ports import Frontier
 from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
@@ -53,10 +53,17 @@ def run(settings: Settings) -> Exit:
 
 
 async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
+    checked = check(settings)
     seeds = Seeds(settings.seeds, settings.input)
-    async with open_frontier(settings) as frontier:
-        sink = await JsonlSink.open(settings.output, settings.emit, _keeping(settings, frontier))
-        async with join(settings, seeds, sink, frontier) as joined:
+    sinks: list[JsonlSink] = []
+
+    async def ready(marks: Sequence[Mark]) -> None:
+        keeping = _keeping(settings, marks)
+        sinks.append(await JsonlSink.open(settings.output, settings.emit, keeping))
+
+    async with open_frontier(settings, ready) as frontier:
+        (sink,) = sinks
+        async with join(checked, seeds, sink, frontier) as joined:
             with _signals(joined.crawl, progress):
                 result = await joined.crawl.run(joined.seeds, progress.update)
             past = frontier.past
@@ -214,12 +221,12 @@ def _is_file(stream: TextIO | None) -> bool:
     return stream is not None and stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
 
 
-def _keeping(settings: Settings, frontier: Frontier) -> Keeping:
+def _keeping(settings: Settings, marks: Sequence[Mark]) -> Keeping:
     existing: Existing = "refuse"
     if settings.append or settings.overwrite:
         existing = "append" if settings.append else "overwrite"
     full = settings.durability == "full"
-    return Keeping(existing, frontier.past.marks, frontier.durable, full)
+    return Keeping(existing, marks, settings.state is not None, full)
 
 
 def _level(settings: Settings) -> int:

@@ -105,7 +105,7 @@ def _account(path: str, account: "Account") -> Iterator[str]:
     begun = datetime.fromtimestamp(account.started).astimezone().isoformat(" ", "minutes")
     unfinished = "not finished" if account.tally.left else "finished"
     yield safe(f"{path}: pass {account.run}, begun {begun}, {unfinished}")
-    yield safe(f"from {account.asked.get('from') or '--input'}")
+    yield safe(f"from {account.asked.get('URL') or '--input'}")
     yield balance(account.tally, account.errors, account.skips)
     for mark in account.outputs:
         yield safe(f"written to {mark.name}: {mark.offset:,} bytes")

@@ -37,6 +37,14 @@ AT_ONCE = 50
 _NEW_ROWS = _NEW_ROW + f", {_VALUES}" * (AT_ONCE - 1)
 
 
+# The first mark is made before anything is written; one before it is of another file.
+_MARK = """
+    INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3) ON CONFLICT DO UPDATE SET
+    bytes = ?2, crc = ?3, bytes_before = min(bytes_before, ?2),
+    crc_before = CASE WHEN ?2 < bytes_before THEN ?3 ELSE crc_before END
+"""
+
+
 class Ledger:
     """The books of one run; its verbs are those of the Frontier port.
 
@@ -244,10 +252,7 @@ class Ledger:
                 if each.verdict is None
             ],
         )
-        db.executemany(
-            "INSERT OR REPLACE INTO output VALUES (?, ?, ?)",
-            [(mark.name, mark.offset, mark.crc) for mark in marks],
-        )
+        db.executemany(_MARK, [(mark.name, mark.offset, mark.crc) for mark in marks])
 
     def _count(self, verdicts: Counter[Verdict | None]) -> None:
         """Add verdicts to the account of the pass."""

@@ -73,9 +73,12 @@ CREATE TABLE page (
     links BLOB NOT NULL
 );
 
--- How far each output had been written at the last commit, and the CRC-32 of those bytes.
+-- How far each output had been written at the last commit, and the CRC-32 of those bytes; and
+-- the same for what it held before the crawl.
 CREATE TABLE output (
     name TEXT PRIMARY KEY,
     bytes INTEGER NOT NULL,
-    crc INTEGER NOT NULL
+    crc INTEGER NOT NULL,
+    bytes_before INTEGER NOT NULL,
+    crc_before INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from crawler.frontier.ledger import Ledger
-from crawler.frontier.state import Asked, State
+from crawler.frontier.state import Asked, Ready, State
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target
 
 
@@ -30,6 +30,7 @@ class SqliteFrontier:
         cls,
         path: str,
         asked: Asked,
+        ready: Ready,
         clock: Callable[[], float],
         max_pages: int | None = None,
         *,
@@ -40,12 +41,11 @@ class SqliteFrontier:
     ) -> AsyncIterator["SqliteFrontier"]:
         """Open the state at ``path``, made if need be; close it at the end.
 
-        ``clock`` gives monotonic seconds. ``max_pages`` counts over the runs of a pass; for
-        ``by_level`` and ``pause`` see :class:`Ledger`. ``fresh`` forgets the crawl in the file;
-        with ``full`` commits outlast a power failure. Raises TryLater, StateUnusable,
-        BadSetting.
+        For ``asked``, ``ready``, ``fresh`` and ``full`` see :meth:`State.open`, for ``by_level``
+        and ``pause`` :class:`Ledger`. ``clock`` gives monotonic seconds; ``max_pages`` counts
+        over the runs of a pass. Raises TryLater, StateUnusable, BadSetting.
         """
-        state = await State.open(path, asked, fresh=fresh, full=full)
+        state = await State.open(path, asked, ready, fresh=fresh, full=full)
         try:
             ledger = await state.run(cls.books, state, clock, pause, by_level=by_level)
             yield cls(state, ledger, max_pages)

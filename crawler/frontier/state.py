@@ -9,7 +9,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from urllib.parse import quote
 from crawler.errors import BadSetting, StateUnusable, WriteFailed
 from crawler.frontier.lock import Lock
 from crawler.frontier.whole import wrong
+from crawler.model import Mark
 
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""
@@ -33,6 +34,9 @@ FAULTS = (sqlite3.Error, UnicodeDecodeError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Ready = Callable[[Sequence[Mark]], Awaitable[None]]
+"""What opens the outputs: called with how far each of those that a state owns is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,9 @@ class Asked:
 
 
 def _phrase(flag: str, value: str) -> str:
-    if not value:
-        return f"without {flag}" if flag.startswith("--") else "from --input"
-    return f"with {flag} {value}" if flag.startswith("--") else f"{flag} {value}"
+    if not flag.startswith("--"):
+        return f"from {value}" if value else "from --input"
+    return f"with {flag} {value}" if value else f"without {flag}"
 
 
 class State:
@@ -74,16 +78,24 @@ class State:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="state")
 
     @classmethod
-    async def open(cls, path: str, asked: Asked, *, fresh: bool, full: bool) -> Self:
+    async def open(
+        cls, path: str, asked: Asked, ready: Ready, *, fresh: bool = False, full: bool = False
+    ) -> Self:
         """Open or make the state at ``path``, for us alone.
 
-        ``fresh`` forgets the crawl in it, but not which outputs are its own; ``full`` makes
-        commits outlast a power failure. Raises TryLater if it is in use, StateUnusable if it
-        cannot be used, BadSetting if the crawl in it is another one than ``asked`` for.
+        ``ready`` is told how far the outputs are written before anything is changed; what it
+        raises leaves everything as it was. ``fresh`` forgets the crawl in the file: its
+        outputs are then as they were before it. ``full`` makes commits outlast a power
+        failure. Raises TryLater if it is in use, StateUnusable if it cannot be used,
+        BadSetting if the crawl in it is another one than ``asked`` for.
         """
         state = cls(path, Lock.take(path))
         try:
-            await state.run(state._open, asked, fresh, full)
+            marks = await state.run(state._look, asked, fresh)
+            await ready(marks or ())
+            if marks is None or fresh:
+                await state.run(_make, path, asked, marks or ())
+            await state.run(state._connect, asked, full)
         except BaseException:
             await state.close()
             raise
@@ -131,29 +143,31 @@ class State:
             self.broken = error
             raise
 
-    def _open(self, asked: Asked, fresh: bool, full: bool) -> None:
-        if not _is_new(self.path):
-            with contextlib.closing(read_only(self.path)) as reader:
-                outputs = check(self.path, reader)
+    def _look(self, asked: Asked, fresh: bool) -> list[Mark] | None:
+        """Return how far outputs are written, or None where there is no state yet."""
+        if _is_new(self.path):
+            return None
+        with contextlib.closing(read_only(self.path)) as reader:
+            check(self.path, reader)
+            if fresh:
+                marks = reader.execute("SELECT name, bytes_before, crc_before FROM output")
+            else:
                 (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
-                if begun and not fresh:
+                if begun:  # else nothing has come of the command before: this one counts
                     asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
-        else:
-            outputs = []
-            fresh = begun = True
-        if fresh:
-            _make(self.path, asked, outputs)
+                marks = reader.execute("SELECT name, bytes, crc FROM output")
+            return [Mark(*each) for each in marks]
+
+    def _connect(self, asked: Asked, full: bool) -> None:
         self.db = sqlite3.connect(self.path, isolation_level=None)
         # A checkpoint per 16 MB of changes; 16 MB of pages in memory.
         self.db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if full else 'NORMAL'};"
             "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000;"
         )
-        if not (begun or fresh):  # nothing has come of the command before: this one counts
-            with self.commit():
-                self.db.executemany(
-                    "INSERT OR REPLACE INTO asked VALUES (?, ?)", asked.flags.items()
-                )
+        with self.commit():
+            rows = asked.flags.items()
+            self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
 
 
 def read_only(path: str) -> sqlite3.Connection:
@@ -167,7 +181,9 @@ def read_only(path: str) -> sqlite3.Connection:
     if head != MAGIC:
         raise StateUnusable(f"{path} is not a crawler's state; give another --state")
     name = quote(str(Path(path).absolute()))
-    db = sqlite3.connect(f"file:{name}?mode=ro", uri=True, isolation_level=None)
+    # Without a -wal nobody writes, and nothing is to be left beside the file by looking at it.
+    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
+    db = sqlite3.connect(f"file:{name}?{how}", uri=True, isolation_level=None)
     try:
         db.execute("SELECT count(*) FROM sqlite_master")
     except sqlite3.OperationalError:
@@ -204,12 +220,11 @@ def _identify(path: str, db: sqlite3.Connection) -> None:
         )
 
 
-def check(path: str, db: sqlite3.Connection) -> list[str]:
-    """Raise StateUnusable unless ``db`` is a whole state of ours; return its outputs' names."""
+def check(path: str, db: sqlite3.Connection) -> None:
+    """Raise StateUnusable unless ``db`` is a whole state of ours."""
     identify(path, db)
     if words := wrong(db):
         raise damaged(path, words)
-    return [name for (name,) in db.execute("SELECT name FROM output")]
 
 
 def damaged(path: str, why: str) -> StateUnusable:
@@ -250,8 +265,8 @@ def _is_new(path: str) -> bool:
         raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
 
 
-def _make(path: str, asked: Asked, outputs: list[str]) -> None:
-    """Put a new state at ``path``, whole or not at all; it owns ``outputs``, all empty."""
+def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:
+    """Put a new state at ``path``, whole or not at all; it owns the outputs of ``marks``."""
     new = f"{path}.new"
     try:
         Path(new).unlink(missing_ok=True)
@@ -263,7 +278,10 @@ def _make(path: str, asked: Asked, outputs: list[str]) -> None:
             )
             db.execute("INSERT INTO pass (number, started) VALUES (1, ?)", (time.time(),))
             db.executemany("INSERT INTO asked VALUES (?, ?)", asked.flags.items())
-            db.executemany("INSERT INTO output VALUES (?, 0, 0)", [(each,) for each in outputs])
+            db.executemany(
+                "INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3)",
+                [(mark.name, mark.offset, mark.crc) for mark in marks],
+            )
             db.execute("COMMIT")
         for leftover in (f"{path}-wal", f"{path}-shm"):
             Path(leftover).unlink(missing_ok=True)

@@ -58,7 +58,7 @@ class Output:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._compressor = compressor(name)
         self._keeping = Keeping()
-        self._empty_first = False
+        self._cut_first: int | None = None
         self._torn = False
         self._cut_short = False
         self._unsynced = False
@@ -136,7 +136,7 @@ class Output:
         threads, self._threads = self._threads, fresh._threads
         self._descriptor, self.offset, self.crc = fresh._descriptor, fresh.offset, fresh.crc
         self._torn, self._unsynced = fresh._torn, fresh._unsynced
-        self._empty_first = self._cut_short = False
+        self._cut_first, self._cut_short = None, False
         await old.close()
         threads.shutdown(wait=False)
 
@@ -156,14 +156,17 @@ class Output:
         self._threads.shutdown(wait=False)
 
     async def _begin(self) -> None:
-        """Empty what is to be overwritten, end a torn last line, and neither before this."""
-        if self._empty_first:
-            with self._failing():
-                os.ftruncate(self._descriptor, 0)
-            self._empty_first = False
+        """Cut off what is not to stay, end a torn last line, and neither before this."""
+        if self._cut_first is not None:
+            self._cut(self._cut_first)
+            self._cut_first = None
         if self._torn:
             await self._append(b"\n")
             self._torn = False
+
+    def _cut(self, length: int) -> None:
+        with self._failing():
+            os.ftruncate(self._descriptor, length)
 
     async def _end(self) -> None:
         """End the member or frame, if there is one and it is whole."""
@@ -235,7 +238,7 @@ class Output:
             raise CannotCreate(f"cannot write {self.name}: {words}") from None
 
     def _take_up(self, mark: Mark) -> None:
-        """Cut off what the last commit does not know; what is before has to be as it was."""
+        """See that what the last commit knows is as it was; the rest is to be cut off."""
         length = os.fstat(self._descriptor).st_size
         remedy = "bring back the file as it was, or start anew with --fresh"
         if length < mark.offset:
@@ -245,7 +248,7 @@ class Output:
             )
         if self._sum(mark.offset) != mark.crc:
             raise CannotCreate(f"{self.name} was changed after the crawl wrote it: {remedy}")
-        os.ftruncate(self._descriptor, mark.offset)
+        self._cut_first = mark.offset
         self.offset, self.crc = mark.offset, mark.crc
 
     def _prepare(self, existing: Existing) -> None:
@@ -254,7 +257,7 @@ class Output:
             raise CannotCreate(
                 f"{self.name} already holds data; use --append, --overwrite, or another -o"
             )
-        self._empty_first = existing == "overwrite"
+        self._cut_first = 0 if existing == "overwrite" else None
         if length and existing == "append":
             self._go_on(length)
             self.offset = length

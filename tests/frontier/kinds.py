@@ -12,7 +12,7 @@ from unittest.mock import patch
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Asked
-from crawler.model import Lease, Link, Settled, Tally, Target, Verdict
+from crawler.model import Lease, Link, Mark, Settled, Tally, Target, Verdict
 from crawler.policy.urls import fingerprint
 from crawler.ports import Frontier
 
@@ -74,6 +74,10 @@ def plain(make: Callable[..., Frontier]) -> Kind:
     return opened
 
 
+async def unready(marks: Sequence[Mark]) -> None:
+    """There are no outputs to open."""
+
+
 def filed(make: type[SqliteFrontier]) -> Kind:
     """Return the kind for a frontier in a state file; it has room for everything."""
 
@@ -82,6 +86,7 @@ def filed(make: type[SqliteFrontier]) -> Kind:
         opening = make.opened(
             str(folder / "state.db"),
             Asked({}),
+            unready,
             clock,
             options.max_pages,
             by_level=options.by_level,

@@ -16,14 +16,14 @@ from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import FORMAT, Asked, State
 from crawler.model import Mark, Settled, Verdict
 from tests.frontier.damage import contents
-from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, scratch
+from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, scratch, unready
 
 FEW_PAGES = "PRAGMA max_page_count = 100"
 ASKED = {"--depth": "3", "--scope": "host", "--include": "", "URL": "https://example.com/"}
 
 
 async def make(path: Path, flags: dict[str, str] | None = None, *, fresh: bool = False) -> None:
-    state = await State.open(str(path), Asked(flags or {}), fresh=fresh, full=False)
+    state = await State.open(str(path), Asked(flags or {}), unready, fresh=fresh)
     await state.close()
 
 
@@ -32,6 +32,7 @@ async def crawled(folder: Path) -> None:
     clock = Clock()
     async with filed(SqliteFrontier)(folder, clock, Options()) as frontier:
         desk = Borrower(frontier, clock)
+        await frontier.settle([], [Mark("out.jsonl", 0, 0)])
         await desk.add("a/0")
         await desk.claim()
         await desk.end("a/0", found=[f"a/{number}" for number in range(1, 40)])
@@ -54,8 +55,8 @@ async def test_the_same_again_goes_on(tmp_path: Path) -> None:
         ("--depth", "4", "with --depth 3, not with --depth 4"),
         ("--depth", "", "with --depth 3, not without --depth"),
         ("--include", "x", "without --include, not with --include x"),
-        ("URL", "https://b.test/", "URL https://example.com/, not URL https://b.test/"),
-        ("URL", "", "URL https://example.com/, not from --input"),
+        ("URL", "https://b.test/", "from https://example.com/, not from https://b.test/"),
+        ("URL", "", "from https://example.com/, not from --input"),
     ],
 )
 async def test_another_crawl_is_told_what_differs_and_changes_nothing(
@@ -220,8 +221,10 @@ import asyncio, os, sys
 from crawler.errors import CrawlError
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Asked
+async def ready(marks):
+    pass
 async def main():
-    async with SqliteFrontier.opened(sys.argv[1], Asked({}), lambda: 0.0):
+    async with SqliteFrontier.opened(sys.argv[1], Asked({}), ready, lambda: 0.0):
         pass
 if os.getuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)

@@ -75,8 +75,9 @@ async def test_what_is_behind_the_mark_is_cut_off(
     mark = marked(path)
     put(path, b"one\n" + tail)
     output = await Output.open(str(path), taking_up(mark, existing))
-    assert read(path) == b"one\n"
+    assert read(path) == b"one\n" + tail, "not before there is something to write"
     assert await sealed(output) == mark
+    assert read(path) == b"one\n"
     await output.write(b"two\n")
     await sealed(output)
     await output.close()
@@ -182,7 +183,7 @@ async def test_what_was_not_sealed_is_as_never_written(tmp_path: Path, name: str
     await output.release()
 
     output = await Output.open(str(path), taking_up(mark))
-    assert marked(path) == mark
+    assert await sealed(output) == mark == marked(path)
     await output.write(lines(3))
     await output.close()
     assert unpacked(path) == plain + b"two\n" + lines(3)
