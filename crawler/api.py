@@ -179,6 +179,7 @@ class _Records:
         self._types = frozenset(types)
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
         self._ended = False
+        self._taken = False
 
     async def ready(self, marks: Sequence[Mark]) -> None:
         """There is nothing to open."""
@@ -190,7 +191,8 @@ class _Records:
                 await self._queue.put(msgspec.json.decode(line.data))
 
     async def seal(self) -> Sequence[Mark]:
-        """Nothing that was handed over can be taken back."""
+        """Wait until all has been taken, and more is asked for: only that may be committed."""
+        await self._queue.join()
         return ()
 
     async def reopen(self) -> None:
@@ -198,9 +200,14 @@ class _Records:
 
     async def take(self) -> Record | None:
         """Return the next record, or None at the end."""
+        if self._taken:
+            self._taken = False
+            self._queue.task_done()
         if self._ended and self._queue.empty():
             return None
-        return await self._queue.get()
+        record = await self._queue.get()
+        self._taken = True
+        return record
 
     def end(self) -> None:
         """Say that there will be no more, at once: perhaps no one takes them any longer."""

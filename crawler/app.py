@@ -142,6 +142,8 @@ async def join(
     for seed, target in past.widened:
         if same_domain(seed, target):
             scope.widen(target)
+    for seed in past.seeds:
+        scope.widen(seed)
     canon = Canon(settings.drop_params)
     retry = Retry(settings.retries)
     manners = Manners(
@@ -164,6 +166,10 @@ async def join(
         if jar is not None and settings.cookie_jar is not None:
             stack.callback(_store, jar, settings.cookie_jar)
         fetcher = await stack.enter_async_context(HttpFetcher(wire, checked.credentials, trust))
+        for url in past.seeds:
+            fetcher.admit(url, None)
+        for typed in seeds.typed:  # before anything is lent: it may be theirs
+            fetcher.admit(canon.of(typed.url).url, typed.userinfo)
         parser: Parser = Reader(reading, scope, guarded=True)
         if parsers:
             parser = await stack.enter_async_context(Lab(reading, scope, parsers))
@@ -234,7 +240,8 @@ def _asked(settings: Settings) -> Asked:
             seeds.append(urls.seed(text).url)
     depth = "" if settings.depth is None else str(settings.depth)
     return Asked(
-        {
+        outputs=settings.output,
+        flags={
             "URL": " ".join(dict.fromkeys(seeds)),
             "--depth": depth,
             "--scope": settings.scope,
@@ -247,7 +254,7 @@ def _asked(settings: Settings) -> Asked:
             "--ignore-robots": "yes" if settings.ignore_robots else "",
             "--output": shlex.join(settings.output),
             "--emit": ",".join(sorted(settings.emit)),
-        }
+        },
     )
 
 

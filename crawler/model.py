@@ -227,12 +227,14 @@ class Line(msgspec.Struct, frozen=True):
 class Mark(msgspec.Struct, frozen=True):
     """How far an output is written: ``name``, ``offset`` in bytes and ``crc`` of them all.
 
-    Of what is no regular file nothing can be taken back: it has no mark.
+    Of what is no regular file nothing can be taken back: it has no mark. ``closed``: a run
+    has ended with it, so that what is behind it is not ours.
     """
 
     name: str
     offset: int
     crc: int
+    closed: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -252,13 +254,14 @@ class Ended(msgspec.Struct, frozen=True):
 class Past(msgspec.Struct, frozen=True):
     """What is remembered of a pass from before this run; of a new pass, nothing.
 
-    ``run`` is the number of the pass. ``widened`` are (seed, target) URLs where seeds
-    redirected to, ``open_seeds`` how many seeds have not ended.
+    ``run`` is the number of the pass. ``seeds`` are their URLs, ``widened`` (seed, target)
+    URLs where seeds redirected to, ``open_seeds`` how many seeds have not ended.
     """
 
     run: int = 1
     marks: Sequence[Mark] = ()
     ended: Sequence[Ended] = ()
+    seeds: Sequence[str] = ()
     widened: Sequence[tuple[str, str]] = ()
     open_seeds: int = 0
 

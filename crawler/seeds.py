@@ -48,16 +48,16 @@ class Seeds:
 
     def __init__(self, typed: Sequence[str], source: str | None) -> None:
         self._usable = 0
-        self._typed = [seed for text in typed if (seed := self._typed_seed(text))]
-        if source is None and not self._typed:
+        self.typed = [seed for text in typed if (seed := self._typed_seed(text))]
+        if source is None and not self.typed:
             raise NoUsableSeed(NO_SEED)
         self._descriptor = None if source is None else _open(source)
         self._name = "stdin" if source == "-" else source
 
     async def batches(self) -> AsyncIterator[list[Seed]]:
         """Yield seeds as they come. Raises NoUsableSeed at the end if there was none."""
-        for start in range(0, len(self._typed), BATCH):
-            yield self._typed[start : start + BATCH]
+        for start in range(0, len(self.typed), BATCH):
+            yield self.typed[start : start + BATCH]
         if self._descriptor is not None:
             number = 0
             try:

@@ -90,7 +90,9 @@ async def _close(
             if result.settled or not frontier.durable:
                 await sink.write([Line("summary", encode(summary))])
             if result.settled and frontier.durable:
-                await frontier.settle((), await sink.seal())
+                marks = await sink.seal()
+                closed = [Mark(mark.name, mark.offset, mark.crc, closed=True) for mark in marks]
+                await frontier.settle((), closed)
             await sink.close()
     except TimeoutError:
         pass
@@ -226,7 +228,7 @@ def _keeping(settings: Settings, marks: Sequence[Mark]) -> Keeping:
     if settings.append or settings.overwrite:
         existing = "append" if settings.append else "overwrite"
     full = settings.durability == "full"
-    return Keeping(existing, marks, settings.state is not None, full)
+    return Keeping(existing, marks, settings.state is not None, full, settings.fresh)
 
 
 def _level(settings: Settings) -> int:

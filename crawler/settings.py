@@ -158,6 +158,8 @@ class Settings:
         paths = [path if path == "-" else os.path.realpath(path) for path in self.output]
         if len(set(paths)) < len(paths):
             raise ValueError("--output names a file twice")
+        if self.state is not None and not self.state.strip():
+            raise ValueError("--state names no file")
         if self.state is None and (self.fresh or self.durability == "full"):
             raise ValueError("--fresh and --durability go with --state FILE")
         if self.state is not None and os.path.realpath(self.state) in paths:

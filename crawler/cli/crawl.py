@@ -117,7 +117,8 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         "where it was, and every record is in the output files exactly once. (A pipe may get "
         "records again.) -n counts over all runs.")  # fmt: skip
 @_state("--fresh", is_flag=True,
-        help="Forget the crawl in the state, empty its output files, and start anew.")  # fmt: skip
+        help="Forget the crawl in the state, take its records out of its output files, and start "
+        "anew.")  # fmt: skip
 @_state("--durability", type=click.Choice(["normal", "full"]), default=_defaults.durability,
         show_default=True,
         help="What the state outlasts: the death of the process, or a power failure as "

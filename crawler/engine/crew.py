@@ -15,6 +15,7 @@ from crawler import record
 from crawler.engine.line import Done, Shared
 from crawler.engine.permits import Permits
 from crawler.engine.pulse import Pulse
+from crawler.errors import CrawlError
 from crawler.model import (
     Failed,
     Fault,
@@ -94,6 +95,8 @@ class Crew:
             if visit.robots is not None:
                 return await self._hear(visit, outcome)
             return await self._end(visit.lease, outcome)
+        except CrawlError:
+            raise  # no fault of the page's: the state cannot be written, say
         except (Exception, asyncio.CancelledError) as error:
             return self._failed(visit.lease, self._bug(visit.lease, error))
         finally:
@@ -155,9 +158,9 @@ class Crew:
                 answer = robots.judge(outcome, agent, _now())
         except Exception as error:
             answer = self._bug(visit.lease, error)
-        ended = self.shared.bench.heard(visit, answer, _now())
         if isinstance(answer, robots.Rules):
             await self._add_sitemaps(visit, answer)
+        ended = self.shared.bench.heard(visit, answer, _now())
         if ended is None:
             return None
         failed, attempts = ended

@@ -47,7 +47,10 @@ class Settle:
             await shared.frontier.settle((), await self.sink.seal())
         async for batch in shared.done.batches(BATCH):
             notes = {each for each in batch if isinstance(each, Note)}
-            await self._write([each for each in batch if isinstance(each, Done)])
+            done = [each for each in batch if isinstance(each, Done)]
+            if len(self._gathered) + len(done) > BATCH:
+                await self._commit()
+            await self._write(done)
             if notes or self._urgent():
                 await self._commit()
             if Note.REOPEN in notes:

@@ -11,7 +11,7 @@ import msgspec
 
 from crawler.errors import BadSetting, InputMissing
 from crawler.frontier.seen import pack, unpack
-from crawler.frontier.state import identify, read_only, unusable
+from crawler.frontier.state import identify, read_only, real, recognise, unusable
 from crawler.model import Mark, Tally
 from crawler.policy import urls
 
@@ -51,12 +51,15 @@ class Inquiry:
     def __init__(self, path: str) -> None:
         if not Path(path).exists():
             raise InputMissing(f"there is no state {path}")
-        self.path = path
-        self._db = read_only(path)
+        self.path = path = real(path)
+        recognise(path)
+        # Not "ro": who opens it so, and is the last to close it, leaves -wal and -shm behind.
+        self._db = read_only(path, "mode=rw")
         identify(path, self._db)
         self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
         self._db.execute(_LINK)
-        self._db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)  # nor write files by VACUUM INTO
+        self._db.execute("BEGIN")  # one picture, whatever is committed meanwhile
+        self._db.set_authorizer(_only_look)
 
     def __enter__(self) -> Self:
         return self
@@ -201,6 +204,16 @@ class Inquiry:
             return self._db.execute(query).fetchone()
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
+
+
+_LOOKING = {
+    sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE
+}  # fmt: skip
+
+
+def _only_look(action: int, *what: str | None) -> int:
+    """SQLite asks whether a statement may do something: it may look."""
+    return sqlite3.SQLITE_OK if action in _LOOKING else sqlite3.SQLITE_DENY
 
 
 def _as_json(links: bytes | None) -> str:

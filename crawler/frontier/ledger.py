@@ -18,7 +18,7 @@ from crawler.frontier.past import recall
 from crawler.frontier.seen import Seen, pack
 from crawler.frontier.state import State
 from crawler.frontier.whole import stamp
-from crawler.model import Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
+from crawler.model import Holding, Lease, Link, Mark, Past, Settled, Tally, Target, Verdict
 from crawler.policy import urls
 
 Row = tuple[Any, ...]
@@ -39,8 +39,8 @@ _NEW_ROWS = _NEW_ROW + f", {_VALUES}" * (AT_ONCE - 1)
 
 # The first mark is made before anything is written; one before it is of another file.
 _MARK = """
-    INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3) ON CONFLICT DO UPDATE SET
-    bytes = ?2, crc = ?3, bytes_before = min(bytes_before, ?2),
+    INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET
+    bytes = ?2, crc = ?3, closed = ?4, bytes_before = min(bytes_before, ?2),
     crc_before = CASE WHEN ?2 < bytes_before THEN ?3 ELSE crc_before END
 """
 
@@ -102,7 +102,7 @@ class Ledger:
         """Accept the targets not seen before; return how many there were."""
         before, site_row = self._last, self._loans.row
         with self._state.commit():
-            self._seen.look_up((each.fp, site_row(each.site)) for each in targets)
+            self._seen.look_up(targets)
             rows: list[Row] = []
             sites: Counter[str] = Counter()
             for each in targets:
@@ -177,8 +177,7 @@ class Ledger:
         pages say. The inner loop runs for every link of every page.
         """
         site_row = self._loans.row
-        found = (link for settled, _ in taken for link in settled.found)
-        self._seen.look_up((link.fp, site_row(link.site)) for link in found)
+        self._seen.look_up(link for settled, _ in taken for link in settled.found)
         rows: list[Row] = []
         pages: list[Row] = []
         sites: Counter[str] = Counter()
@@ -252,7 +251,7 @@ class Ledger:
                 if each.verdict is None
             ],
         )
-        db.executemany(_MARK, [(mark.name, mark.offset, mark.crc) for mark in marks])
+        db.executemany(_MARK, [(mark.name, mark.offset, mark.crc, mark.closed) for mark in marks])
 
     def _count(self, verdicts: Counter[Verdict | None]) -> None:
         """Add verdicts to the account of the pass."""
@@ -277,6 +276,6 @@ class Ledger:
 
     def _row_of(self, url: str) -> int | None:
         """Return the row of a URL, or None if it is none of the crawl."""
-        fp = urls.fingerprint(url)
-        self._seen.look_up([(fp, self._loans.row(urls.site(url)))])
-        return self._seen.row(fp)
+        link = Link(url, urls.site(url), urls.fingerprint(url))
+        self._seen.look_up([link])
+        return self._seen.row(link.fp)

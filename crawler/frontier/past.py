@@ -18,8 +18,9 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
     (open_seeds,) = db.execute(
         "SELECT count(*) FROM url WHERE depth = 0 AND via IS NULL AND verdict IS NULL"
     ).fetchone()
-    marks = [Mark(*each) for each in db.execute("SELECT name, bytes, crc FROM output")]
-    return Past(run, marks, ended, _widened(db), open_seeds)
+    marks = [Mark(*each) for each in db.execute("SELECT name, bytes, crc, closed FROM output")]
+    seeds = [url for (url,) in db.execute("SELECT url FROM url WHERE depth = 0 AND via IS NULL")]
+    return Past(run, marks, ended, seeds, _widened(db), open_seeds)
 
 
 def _widened(db: sqlite3.Connection) -> list[tuple[str, str]]:

@@ -74,11 +74,13 @@ CREATE TABLE page (
 );
 
 -- How far each output had been written at the last commit, and the CRC-32 of those bytes; and
--- the same for what it held before the crawl.
+-- the same for what it held before the crawl. `closed`: a run has ended with it, and nothing of
+-- ours is behind the mark.
 CREATE TABLE output (
     name TEXT PRIMARY KEY,
     bytes INTEGER NOT NULL,
     crc INTEGER NOT NULL,
     bytes_before INTEGER NOT NULL,
-    crc_before INTEGER NOT NULL
+    crc_before INTEGER NOT NULL,
+    closed INTEGER NOT NULL
 ) WITHOUT ROWID;

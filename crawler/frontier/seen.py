@@ -11,13 +11,19 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-RECENT = 50_000
+from crawler.model import Link, Target
+
+RECENT = 100_000
 """URLs whose rows are in memory; after as many new ones, the index on disk takes them in."""
+
+FILTER = 1 << 25
+"""Bits that tell that a URL cannot be in the index: 4 MB, of use up to 30 M URLs."""
 
 
 class Seen:
     """Rows by fingerprint. All URLs after row ``merged`` are in ``new``, others that were met
-    of late in ``old``.
+    of late in ``old``. A filter saves most new URLs from being looked for on disk: at a
+    million known it is right about 97 of 100.
 
 
     Reads and writes within whatever transaction is open on ``db``.
@@ -30,6 +36,8 @@ class Seen:
             db.execute("SELECT fp, id FROM url WHERE id > ?", (merged,))
         )
         self.old: dict[int, int] = {}
+        self._filter = bytearray(FILTER // 8)
+        self._note(fp for (fp,) in db.execute("SELECT fp FROM seen"))
 
     @property
     def full(self) -> bool:
@@ -45,18 +53,22 @@ class Seen:
         """Remember the row of a new URL."""
         self.new[fp] = row
 
-    def look_up(self, urls: Iterable[tuple[int, int]]) -> None:
-        """Fetch the rows of the URLs (fingerprint, row of the site) that the index knows."""
+    def look_up(self, urls: Iterable[Link | Target]) -> None:
+        """Fetch the rows of the URLs that the index knows."""
         if not self._merged:
             return
-        missing: dict[int, list[int]] = {}
-        for fp, site in urls:
-            if fp not in self.new and fp not in self.old:
-                missing.setdefault(site, []).append(fp)
+        new, old, known = self.new, self.old, self._filter
+        missing: dict[str, list[int]] = {}
+        for url in urls:
+            fp = url.fp
+            if fp not in new and fp not in old:
+                bit = fp % FILTER
+                if known[bit >> 3] & 1 << (bit & 7):
+                    missing.setdefault(url.site, []).append(fp)
         for site, fps in missing.items():
-            self.old.update(
+            old.update(
                 self._db.execute(
-                    "SELECT fp, id FROM seen WHERE site = ? "
+                    "SELECT fp, id FROM seen WHERE site = (SELECT id FROM site WHERE name = ?) "
                     "AND fp IN (SELECT value FROM json_each(?))",
                     (site, msgspec.json.encode(fps).decode()),
                 )
@@ -70,7 +82,14 @@ class Seen:
         )
         self._db.execute("UPDATE pass SET merged = ?", (last,))
         self._merged = last
+        self._note(self.new)
         self.new, self.old = {}, self.new
+
+    def _note(self, fps: Iterable[int]) -> None:
+        known = self._filter
+        for fp in fps:
+            bit = fp % FILTER
+            known[bit >> 3] |= 1 << (bit & 7)
 
     def forget(self) -> None:
         """Drop what was looked up, if that has become much."""

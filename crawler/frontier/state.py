@@ -41,9 +41,13 @@ Ready = Callable[[Sequence[Mark]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a crawl is asked for that gives it its meaning: flag → value as people type it."""
+    """What a crawl is asked for that gives it its meaning: flag → value as people type it.
+
+    ``outputs`` are the files it writes.
+    """
 
     flags: Mapping[str, str]
+    outputs: Sequence[str] = ()
 
     def compare(self, path: str, before: Mapping[str, str]) -> None:
         """Raise BadSetting if another crawl than this is in the state."""
@@ -89,6 +93,8 @@ class State:
         failure. Raises TryLater if it is in use, StateUnusable if it cannot be used,
         BadSetting if the crawl in it is another one than ``asked`` for.
         """
+        path = real(path)
+        recognise(path)
         state = cls(path, Lock.take(path))
         try:
             marks = await state.run(state._look, asked, fresh)
@@ -113,6 +119,7 @@ class State:
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._lock.check()
             self.db.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -147,19 +154,21 @@ class State:
         """Return how far outputs are written, or None where there is no state yet."""
         if _is_new(self.path):
             return None
-        with contextlib.closing(read_only(self.path)) as reader:
+        # Nobody else writes while we hold the lock: without a -wal the file is all there is.
+        how = "mode=ro" if os.path.exists(f"{self.path}-wal") else "immutable=1"
+        with contextlib.closing(read_only(self.path, how)) as reader:
             check(self.path, reader)
             if fresh:
-                marks = reader.execute("SELECT name, bytes_before, crc_before FROM output")
-            else:
-                (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
-                if begun:  # else nothing has come of the command before: this one counts
-                    asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
-                marks = reader.execute("SELECT name, bytes, crc FROM output")
+                before = reader.execute("SELECT name, bytes_before, crc_before FROM output")
+                return [Mark(*each) for each in before if each[0] in asked.outputs]
+            (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
+            if begun:  # else nothing has come of the command before: this one counts
+                asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
+            marks = reader.execute("SELECT name, bytes, crc, closed FROM output")
             return [Mark(*each) for each in marks]
 
     def _connect(self, asked: Asked, full: bool) -> None:
-        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self.db = sqlite3.connect(Path(self.path).absolute(), isolation_level=None)
         # A checkpoint per 16 MB of changes; 16 MB of pages in memory.
         self.db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if full else 'NORMAL'};"
@@ -170,8 +179,15 @@ class State:
             self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
 
 
-def read_only(path: str) -> sqlite3.Connection:
-    """Return a connection that changes nothing, also beside a run. Raises StateUnusable."""
+def real(path: str) -> str:
+    """Return where a state is; SQLite keeps what belongs to it there, not beside a link."""
+    return os.path.realpath(path) if os.path.islink(path) else path
+
+
+def recognise(path: str) -> None:
+    """Raise StateUnusable if there is something at ``path`` that cannot be a state."""
+    if _is_new(path):
+        return
     try:
         with open(path, "rb") as file:
             head = file.read(len(MAGIC))
@@ -180,9 +196,11 @@ def read_only(path: str) -> sqlite3.Connection:
         raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
     if head != MAGIC:
         raise StateUnusable(f"{path} is not a crawler's state; give another --state")
+
+
+def read_only(path: str, how: str) -> sqlite3.Connection:
+    """Return a connection to look with: SQLite's ``mode=ro``, say. Raises StateUnusable."""
     name = quote(str(Path(path).absolute()))
-    # Without a -wal nobody writes, and nothing is to be left beside the file by looking at it.
-    how = "mode=ro" if os.path.exists(f"{path}-wal") else "immutable=1"
     db = sqlite3.connect(f"file:{name}?{how}", uri=True, isolation_level=None)
     try:
         db.execute("SELECT count(*) FROM sqlite_master")
@@ -231,7 +249,8 @@ def damaged(path: str, why: str) -> StateUnusable:
     """Return the error for a file whose content cannot be right."""
     why = " ".join(why.split())  # a line, whatever SQLite found to quote
     return StateUnusable(
-        f"{path} is damaged ({why}): bring back a copy, or move it away and start again"
+        f"{path} is damaged ({why}): bring back a copy, or move it and its outputs away and "
+        "start again"
     )
 
 
@@ -240,9 +259,8 @@ def unusable(path: str, error: sqlite3.Error | UnicodeDecodeError) -> Exception:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     words = str(error)
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        return WriteFailed(
-            f"writing {path} failed: {words}; free some space and run the same command again"
-        )
+        hint = "free some space" if code == sqlite3.SQLITE_FULL else "see to the disk"
+        return WriteFailed(f"writing {path} failed: {words}; {hint} and run the same command again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StateUnusable(f"cannot write {path}: {words}; choose another --state")
     # What it says of a text, or of a schema, that is not what was written.
@@ -279,10 +297,13 @@ def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:
             db.execute("INSERT INTO pass (number, started) VALUES (1, ?)", (time.time(),))
             db.executemany("INSERT INTO asked VALUES (?, ?)", asked.flags.items())
             db.executemany(
-                "INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3)",
+                "INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3, 0)",
                 [(mark.name, mark.offset, mark.crc) for mark in marks],
             )
             db.execute("COMMIT")
+        if not _is_new(path):  # whole without its -wal, in case we die before it is replaced
+            with contextlib.closing(sqlite3.connect(Path(path).absolute())) as old:
+                old.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         for leftover in (f"{path}-wal", f"{path}-shm"):
             Path(leftover).unlink(missing_ok=True)
         os.replace(new, path)

@@ -192,7 +192,8 @@ class Workbench:
         site.pace.end(outcome, visit.started, now, pause, typical=typical, telling=telling)
         if site.pace.due > now:
             self._paced[key] = None
-        self.learnt = self.learnt or pause is not None
+        late = max(self._manners.delay, site.pace.robots_delay) + 1.0
+        self.learnt = self.learnt or pause is not None or site.pace.due > now + late
         if (limit := site.pace.throttle.news()) is not None:
             self._limits[key] = limit
         self._line_up(key, site, now)

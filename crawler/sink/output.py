@@ -35,14 +35,15 @@ CHUNK = 1 << 20
 @dataclass(frozen=True, slots=True)
 class Keeping:
     """How outputs are kept: what to do with data in files that no state owns, the ``marks``
-    of those that one does, whether there will be marks at all, and whether they are to
-    outlast a power failure (``full``).
+    of those that one does, whether there will be marks at all, whether they are to outlast
+    a power failure (``full``), and whether the crawl begins anew (``fresh``).
     """
 
     existing: Existing = "refuse"
     marks: Sequence[Mark] = ()
     durable: bool = False
     full: bool = False
+    fresh: bool = False
 
 
 class Output:
@@ -240,7 +241,9 @@ class Output:
     def _take_up(self, mark: Mark) -> None:
         """See that what the last commit knows is as it was; the rest is to be cut off."""
         length = os.fstat(self._descriptor).st_size
-        remedy = "bring back the file as it was, or start anew with --fresh"
+        remedy = "bring back the file as it was, or " + (
+            "give another -o" if self._keeping.fresh else "start anew with --fresh"
+        )
         if length < mark.offset:
             raise CannotCreate(
                 f"{self.name} holds {length} bytes, but the crawl in the state has written "
@@ -248,6 +251,11 @@ class Output:
             )
         if self._sum(mark.offset) != mark.crc:
             raise CannotCreate(f"{self.name} was changed after the crawl wrote it: {remedy}")
+        if mark.closed and length > mark.offset:
+            raise CannotCreate(
+                f"{self.name} holds {length - mark.offset} bytes that the crawl in the state has "
+                f"not written: move them elsewhere, or {remedy.partition(' or ')[2]}"
+            )
         self._cut_first = mark.offset
         self.offset, self.crc = mark.offset, mark.crc
 

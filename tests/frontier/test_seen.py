@@ -8,6 +8,7 @@ import pytest
 
 from crawler.frontier import seen
 from crawler.frontier.seen import Seen, pack, unpack
+from crawler.model import Link
 
 RECENT = 20
 
@@ -19,6 +20,10 @@ class Crawl:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.executescript((files("crawler.frontier") / "schema.sql").read_text())
         self.db.execute("INSERT INTO pass (number, started) VALUES (1, 0)")
+        self.db.executemany(
+            "INSERT INTO site (id, name) VALUES (?, ?)",
+            [(each, f"site{each}") for each in range(7)],
+        )
         self.truth: dict[int, int] = {}
         self.index = index
         self.seen = index(self.db, 0)
@@ -28,7 +33,7 @@ class Crawl:
         self.seen = self.index(self.db, merged)
 
     def look(self, fps: list[int]) -> None:
-        self.seen.look_up([(fp, fp % 7) for fp in fps])
+        self.seen.look_up([Link("", f"site{fp % 7}", fp) for fp in fps])
         for fp in fps:
             assert self.seen.row(fp) == self.truth.get(fp)
 

@@ -23,7 +23,7 @@ ASKED = {"--depth": "3", "--scope": "host", "--include": "", "URL": "https://exa
 
 
 async def make(path: Path, flags: dict[str, str] | None = None, *, fresh: bool = False) -> None:
-    state = await State.open(str(path), Asked(flags or {}), unready, fresh=fresh)
+    state = await State.open(str(path), Asked(flags or {}, ["out.jsonl"]), unready, fresh=fresh)
     await state.close()
 
 
@@ -212,7 +212,9 @@ async def test_a_folder_is_no_state(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["nowhere/state.db", "file/state.db", "/proc/state.db"])
 async def test_where_no_file_can_be_the_reason_is_given(tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StateUnusable, match=r"cannot (lock|create) .*--state|create the folder"):
+    with pytest.raises(
+        StateUnusable, match=r"cannot (lock|create|read) .*(--state|create .* first)"
+    ):
         await make(tmp_path / path)
 
 
