@@ -1,12 +1,14 @@
 # The two commands a newcomer needs: `make crawl URL=…` and `make test`.
-# Both set up a virtual environment in .venv first; it needs Python 3.11 or later, and make.
+# All set up a virtual environment in .venv first; it needs Python 3.11 or later, and make.
 
 PYTHON ?= python3
 BIN := .venv/bin
 URL ?=
 ARGS ?=
+ROUNDS ?= 5
+SITE ?=
 
-.PHONY: crawl test lint coverage nightly hostile clean
+.PHONY: crawl test lint coverage nightly hostile bench clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -35,6 +37,10 @@ nightly: .venv/developing ## the long soaks, at most an hour
 hostile: .venv/developing ## a web server that misbehaves in 80 ways, for any crawler to try
 	@$(BIN)/python -m tests.web.hostile
 
+bench: .venv/developing ## ours and its peers on real documentation, or on SITE=/path
+	@$(BIN)/python -m tests.bench.peers.install
+	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) $(if $(SITE),--site $(SITE)) $(ARGS)
+
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("crawler needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -46,4 +52,4 @@ hostile: .venv/developing ## a web server that misbehaves in 80 ways, for any cr
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build
+	rm -rf .venv .venv-bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist build

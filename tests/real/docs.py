@@ -25,7 +25,9 @@ user root; worker_processes 1; daemon off; error_log stderr crit; pid {run}/ngin
 events {{ worker_connections 2048; }}
 http {{
   types {{ text/html html; text/css css; image/png png; text/plain txt; }}
-  default_type application/octet-stream; access_log off; gzip off; sendfile on;
+  default_type application/octet-stream; gzip off; sendfile on;
+  log_format asked '$request_method $status $body_bytes_sent $request_uri $sent_http_content_type';
+  access_log {log};
   keepalive_requests 1000000;
   client_body_temp_path {run}/b; proxy_temp_path {run}/p; fastcgi_temp_path {run}/f;
   uwsgi_temp_path {run}/u; scgi_temp_path {run}/s;
@@ -37,19 +39,33 @@ http {{
 @contextlib.contextmanager
 def nginx(folders: dict[str, Path], run: Path) -> Iterator[dict[str, str]]:
     """Serve each folder on a port of its own; yield their origins by name."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
-    if program is None or not all(folder.is_dir() for folder in folders.values()):
+    if program() is None or not all(folder.is_dir() for folder in folders.values()):
         if os.environ.get("CI"):
             pytest.fail(f"CI must have: {NEEDED}")
         pytest.skip(f"needs: {NEEDED}")
-    ports = {name: _free_port() for name in folders}
-    servers = "\n".join(
-        f"server {{ listen 127.0.0.1:{ports[name]} backlog=1024; root {folder}; }}"
-        for name, folder in folders.items()
+    with serving({name: f"root {folder};" for name, folder in folders.items()}, run) as origins:
+        yield origins
+
+
+@contextlib.contextmanager
+def serving(
+    servers: dict[str, str], run: Path, log: Path | None = None
+) -> Iterator[dict[str, str]]:
+    """Run nginx with these server blocks, each on a port of its own; yield their origins.
+
+    ``log`` gets a line for each request: method, status, body size, path, content type.
+    """
+    ports = {name: _free_port() for name in servers}
+    blocks = "\n".join(
+        f"server {{ listen 127.0.0.1:{ports[name]} backlog=1024; {block} }}"
+        for name, block in servers.items()
     )
     configuration = run / "nginx.conf"
-    configuration.write_text(_CONFIGURATION.format(run=run, servers=servers))
-    process = subprocess.Popen([program, "-c", configuration], stderr=subprocess.PIPE)
+    configuration.write_text(
+        _CONFIGURATION.format(run=run, servers=blocks, log=f"{log} asked" if log else "off")
+    )
+    command = [program() or "nginx", "-c", str(configuration)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         for port in ports.values():
             _wait_for_port(port, process)
@@ -57,6 +73,11 @@ def nginx(folders: dict[str, Path], run: Path) -> Iterator[dict[str, str]]:
     finally:
         process.terminate()
         process.communicate(timeout=10)
+
+
+def program() -> str | None:
+    """Return where nginx is, if it is installed."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
 
 
 def reachable(folder: Path, origin: str, start: str, depth: int | None = None) -> set[str]:

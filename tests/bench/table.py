@@ -1,0 +1,151 @@
+"""What the rounds came to: medians with their spread, and who left pages out."""
+
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.contest import Run
+from tests.bench.peers.peer import OURS
+
+TOLERATED = 0.005
+"""The share of pages that a peer may miss or add; wget2 does not read ``&#45;`` in links."""
+
+NAMED = 5
+"""Pages that are named where sets differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some rounds, the least and the most."""
+
+    median: float
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        return cls(statistics.median(values), min(values), max(values))
+
+    def shown(self, digits: int = 0) -> str:
+        """Return it for a table."""
+        return f"{self.median:,.{digits}f} ({self.least:,.{digits}f}–{self.most:,.{digits}f})"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One peer on one site. ``behind`` is how many times faster ours is in the same round.
+
+    ``missed`` are pages that someone else got in the same round, in the worst of the rounds.
+    """
+
+    name: str
+    site: str
+    pages: int
+    requests: int
+    kilobytes: float
+    rate: Spread
+    cpu: Spread
+    memory: float
+    behind: Spread
+    missed: Sequence[str]
+    failed: Sequence[str]
+    settings: str
+
+    @property
+    def fair(self) -> bool:
+        """Whether it did the same work as everyone else."""
+        return len(self.missed) <= TOLERATED * (self.pages + len(self.missed)) and not self.failed
+
+
+def rows(runs: Sequence[Run]) -> list[Row]:
+    """Return a row for each peer and site, in the order of the first round."""
+    order = dict.fromkeys((run.site, run.peer.name) for run in runs if run.turn == 0)
+    return [_row([run for run in runs if (run.site, run.peer.name) == key], runs) for key in order]
+
+
+def _row(own: Sequence[Run], runs: Sequence[Run]) -> Row:
+    first = own[0]
+    pages = first.asked.pages
+    ours = {run.turn: run.rate for run in runs if (run.site, run.peer.name) == (first.site, OURS)}
+    return Row(
+        name=first.peer.name,
+        site=first.site,
+        pages=len(pages),
+        requests=first.asked.requests,
+        kilobytes=sum(pages.values()) / 1e3 / max(1, len(pages)),
+        rate=Spread.of([run.rate for run in own]),
+        cpu=Spread.of([run.cpu_a_page for run in own]),
+        memory=max(run.cost.memory for run in own),
+        behind=Spread.of([ours[run.turn] / run.rate if run.rate else 0.0 for run in own]),
+        missed=max((_missed(run, runs) for run in own), key=len),
+        failed=sorted({run.failure for run in own if run.failure}),
+        settings=first.peer.settings,
+    )
+
+
+def _missed(run: Run, runs: Sequence[Run]) -> list[str]:
+    """Return the pages that others got from the same site in the same round."""
+    same = [each for each in runs if (each.site, each.turn) == (run.site, run.turn)]
+    return sorted(set().union(*(each.asked.pages for each in same)) - set(run.asked.pages))
+
+
+_COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
+    ("pages/s", lambda row: row.rate.shown()),
+    ("CPU ms/page", lambda row: f"{row.cpu.median:.2f}"),
+    ("memory MB", lambda row: f"{row.memory:,.0f}"),
+    ("ours ÷ it", lambda row: row.behind.shown(2 if row.behind.median < 10 else 1)),
+]
+
+
+def text(found: Sequence[Row], rounds: int) -> str:
+    """Return the table in Markdown, with what has to be said of it."""
+    lines = [
+        f"Medians of {rounds} interleaved rounds (least–most), each a whole process from start to",
+        "exit; CPU and peak memory (PSS) are summed over all its processes.",
+        "",
+        "| | " + " | ".join(name for name, _ in _COLUMNS) + " |",
+        "|---|" + "---:|" * len(_COLUMNS),
+    ]
+    for site in dict.fromkeys(row.site for row in found):
+        here = [row for row in found if row.site == site]
+        best = max(here, key=lambda row: row.pages)
+        lines.append(f"| *{best.pages:,} pages, {best.kilobytes:.0f} KB each* |" + " |" * 4)
+        lines += [_line(row) for row in sorted(here, key=lambda row: -row.rate.median)]
+    lines += ["", *notes(found), *settings(found)]
+    return "\n".join(lines)
+
+
+def _line(row: Row) -> str:
+    name = f"**{row.name}**" if row.name == OURS else row.name
+    if not row.fair:
+        name += " (not the same work: see below)"
+    return f"| {name} | " + " | ".join(show(row) for _, show in _COLUMNS) + " |"
+
+
+def notes(found: Sequence[Row]) -> Iterator[str]:
+    """Yield who did other work than the others."""
+    if len({row.site for row in found}) > 1:
+        yield "Who is slow gets a smaller site, and so does ours beside it, in the same rounds."
+        yield ""
+    for row in found:
+        for failure in row.failed:
+            yield f"- {row.name}: {failure}"
+        if row.missed:
+            some = ", ".join(row.missed[:NAMED]) + (" …" if len(row.missed) > NAMED else "")
+            yield f"- {row.name} did not fetch {len(row.missed)} of the pages: {some}"
+
+
+def settings(found: Sequence[Row]) -> Iterator[str]:
+    """Yield how each was called."""
+    for name, said in {row.name: row.settings for row in found}.items():
+        yield f"- {name}: {said}"
+
+
+def machine(value: Any) -> Any:
+    """Return rows as what JSON has."""
+    if isinstance(value, (Row, Spread)):
+        return {name: machine(getattr(value, name)) for name in value.__slots__}
+    if isinstance(value, list):
+        return [machine(item) for item in value]
+    return value

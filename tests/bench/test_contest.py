@@ -1,0 +1,159 @@
+"""``make bench`` from end to end in a tiny form, and what must catch those that cheat."""
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench import cost, table
+from tests.bench.contest import Run
+from tests.bench.cost import Cost
+from tests.bench.peers import known
+from tests.bench.peers.peer import OURS, Peer
+from tests.bench.site import Asked
+from tests.real.docs import NEEDED, program
+from tests.web.server import html
+
+PAGES = 60
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A site of 60 pages, each linking to two others."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for number in range(PAGES):
+        near = [f"{to}.html" if (to := (number + step) % PAGES) else "./" for step in (1, 7)]
+        (site / f"{number or 'index'}.html").write_text(html(near, f"Page {number}"))
+    return site
+
+
+def bench(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    if program() is None:
+        pytest.skip(f"needs: {NEEDED}")
+    return subprocess.run(
+        [sys.executable, "-m", "tests.bench", "--site", str(folder), "--rounds", "1",
+         "--quick", *arguments],
+        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+
+
+def test_everyone_that_is_installed_takes_part_and_fetches_the_same(folder: Path) -> None:
+    before = running()
+
+    ran = bench(folder, "--json")
+
+    assert ran.returncode == 0, ran.stderr
+    measured = json.loads(ran.stdout)
+    rows: dict[str, dict[str, Any]] = {row["name"]: row for row in measured["rows"]}
+    assert list(rows) == [ways[0].name for ways in known.everyone()]
+    assert {OURS, "bare loop"} < set(rows)
+    for name, row in rows.items():
+        assert (row["pages"], row["missed"], row["failed"]) == (PAGES, [], []), name
+        assert row["requests"] >= PAGES
+        assert row["rate"]["median"] > 0
+        assert 0 < row["cpu"]["median"] < 1_000
+        assert 1 < row["memory"] < 1_000 or name.startswith("wget2")  # gone before a sample
+    assert rows[OURS]["behind"]["median"] == 1
+    assert running() == before
+
+
+def test_what_it_cannot_measure_it_says(tmp_path: Path) -> None:
+    ran = bench(tmp_path / "nothing")
+
+    assert ran.returncode == 2
+    assert "is no folder" in ran.stderr
+
+
+def running() -> set[bytes]:
+    """Return the command lines of all processes that serve, crawl or measure."""
+    found = set()
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.add(each.read_bytes())
+    return {line for line in found if b"nginx" in line or b"bench" in line}
+
+
+def peer(name: str) -> Peer:
+    return Peer(name, "as it comes", lambda url, out: ())
+
+
+def run(name: str, pages: int, seconds: float = 1.0, *, code: int = 0, turn: int = 0) -> Run:
+    asked = Asked({f"/{number}.html": 1_000 for number in range(pages)}, pages)
+    return Run(peer(name), "whole", turn, Cost(seconds, 0.5, 30.0, code), asked)
+
+
+def test_a_peer_that_skips_pages_is_caught() -> None:
+    ours, lazy = table.rows([run(OURS, 1_000), run("lazy", 990)])
+
+    assert ours.fair
+    assert not lazy.fair
+    shown = table.text([ours, lazy], 1)
+    assert "| lazy (not the same work: see below) |" in shown
+    assert "lazy did not fetch 10 of the pages: /990.html" in shown
+
+
+def test_so_are_we_and_so_is_who_fails_or_is_lazy_in_one_round_only() -> None:
+    ours, other = table.rows([run(OURS, 900), run("other", 1_000)])
+    assert (ours.fair, other.fair) == (False, True)
+
+    ours, broken = table.rows([run(OURS, 1_000), run("broken", 1_000, code=1)])
+    assert (ours.fair, broken.fair) == (True, False)
+
+    late = [run(OURS, 1_000, turn=turn) for turn in range(3)]
+    late += [run("moody", 1_000 - 500 * (turn == 1), turn=turn) for turn in range(3)]
+    _, moody = table.rows(late)
+    assert len(moody.missed) == 500
+    assert not moody.fair
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    runs = [run(OURS, 100, 1.0), run("other", 100, 2.0)]  # a quick minute
+    runs += [run(OURS, 100, 5.0, turn=1), run("other", 100, 10.0, turn=1)]  # and a slow one
+
+    _, other = table.rows(runs)
+
+    assert other.behind == table.Spread(2.0, 2.0, 2.0)
+    assert (other.rate.least, other.rate.most) == (10.0, 50.0)
+
+
+BUSY = """
+import subprocess, sys, time
+ballast, until = bytearray(30_000_000), time.process_time() + 0.4
+if sys.argv[2:]:
+    subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[1]])
+while time.process_time() < until:
+    pass
+"""
+
+
+def test_cost_sums_the_processes_of_a_command(tmp_path: Path) -> None:
+    alone = cost.run([sys.executable, "-c", BUSY, BUSY], tmp_path)
+    both = cost.run([sys.executable, "-c", BUSY, BUSY, "and a child"], tmp_path)
+
+    assert (alone.code, both.code) == (0, 0), both.err
+    assert 0.4 <= alone.cpu < 0.8 <= both.cpu < 1.5
+    assert 30 < alone.memory < 60 < both.memory < 120
+
+
+def test_what_takes_too_long_is_ended_with_its_children(tmp_path: Path) -> None:
+    sleep = "import time; time.sleep(60)"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}])"
+
+    spent = cost.run([sys.executable, "-c", code], tmp_path, limit=0.5)
+
+    assert spent.late
+    assert spent.seconds < 5
+    assert not list(map(str, cost.family(os.getpid())))[1:]
+
+
+def test_what_a_command_says_last_is_kept(tmp_path: Path) -> None:
+    spent = cost.run([sys.executable, "-c", "import sys; sys.exit('x' * 9_000 + 'end')"], tmp_path)
+
+    assert spent.code == 1
+    assert spent.err.endswith("xend\n")
