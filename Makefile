@@ -8,7 +8,7 @@ ARGS ?=
 ROUNDS ?= 5
 SITE ?=
 
-.PHONY: crawl test lint coverage nightly hostile bench clean
+.PHONY: crawl test lint coverage nightly hostile bench bench-plots bench-stages clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -40,6 +40,12 @@ hostile: .venv/developing ## a web server that misbehaves in 80 ways, for any cr
 bench: .venv/developing ## ours and its peers on real documentation, or on SITE=/path
 	@$(BIN)/python -m tests.bench.peers.install
 	@$(BIN)/python -m tests.bench --rounds $(ROUNDS) $(if $(SITE),--site $(SITE)) $(ARGS)
+
+bench-plots: .venv/developing ## speed by URLs known and by connections, as SVG in build/bench
+	@$(BIN)/python -m tests.bench.curves
+
+bench-stages: .venv/developing ## what each stage costs, in microseconds of CPU
+	@$(BIN)/python -m tests.bench.stages
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("crawler needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

@@ -32,7 +32,7 @@ def everyone() -> list[Sequence[Peer]]:
 def _ours() -> Iterator[list[Peer]]:
     plain = ("--per-host", "64")
     yield [_our(OURS, *plain)]
-    if "--state" in _our_help():
+    if has("--state"):
         yield [_our(f"{OURS} --state", *plain, state=True)]
     yield [_our(f"{OURS} --parsers 0", *plain, "--parsers", "0")]
 
@@ -47,9 +47,11 @@ def _our(name: str, *flags: str, state: bool = False) -> Peer:
 
 
 @cache
-def _our_help() -> str:
+def has(flag: str) -> bool:
+    """Whether ours, as it is now, has a flag."""
     command = [sys.executable, "-m", "crawler", "crawl", "--help"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return flag in told.split()
 
 
 def _bare() -> Peer:
