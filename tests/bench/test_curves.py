@@ -32,7 +32,7 @@ def test_ticks_are_few_and_round(most: float, ticks: int) -> None:
 
 
 def test_latency_is_hidden_by_connections() -> None:
-    one, eight = by_connections((1, 8), 5)
+    one, eight = by_connections((1, 8), 3)
 
     assert one[0] == 1
     assert 5 < one[1] <= 10.5
