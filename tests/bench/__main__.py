@@ -50,7 +50,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=5)
     add("--site", type=Path, help="a folder to serve instead of the documentation")
     add("--only", action="append", default=[], metavar="NAME", help="ours and these peers alone")
-    add("--limit", type=float, default=300.0, metavar="SECONDS", help="for one crawl")
+    add("--limit", type=float, default=120.0, metavar="SECONDS", help="for one crawl")
     add("--quick", action="store_true", help="no trials, and nothing is warmed up")
     add("--json", action="store_true", help="print an object for machines")
     return parser.parse_args(arguments)

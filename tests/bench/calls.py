@@ -9,7 +9,17 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-STRACE = shutil.which("strace")
+
+def _strace() -> str | None:
+    """Return where strace is, if it is there and may trace."""
+    program = shutil.which("strace")
+    if program is None:
+        return None
+    tried = subprocess.run([program, "-o", "/dev/null", "true"], capture_output=True, check=False)
+    return program if tried.returncode == 0 else None
+
+
+STRACE = _strace()
 
 _CALL = re.compile(r"(\d+) +(\w+)\(")
 

@@ -26,9 +26,7 @@ class Run:
     @property
     def failure(self) -> str | None:
         """Why it did not go well, if so."""
-        if self.cost.late:
-            return "too slow, ended"
-        if self.cost.code not in self.peer.codes:
+        if self.cost.code not in self.peer.codes and not self.cost.late:
             return f"ended with code {self.cost.code}: {self.cost.err}"
         return None
 
@@ -93,5 +91,6 @@ class Contest:
             shutil.rmtree(out)
         run = Run(peer, site, turn, spent, self.sites.log.read())
         went = f"{peer.name}: {len(run.asked.pages):,} pages in {spent.seconds:.1f} s"
-        self.tell(f"{went}; {run.failure}" if run.failure else went)
+        more = "its time was over" if spent.late else run.failure
+        self.tell(f"{went}; {more}" if more else went)
         return run

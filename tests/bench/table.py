@@ -1,6 +1,7 @@
 """What the rounds came to: medians with their spread, and who left pages out."""
 
 import statistics
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from tests.bench.peers.peer import OURS
 TOLERATED = 0.005
 """The share of pages that a peer may miss or add; wget2 does not read ``&#45;`` in links."""
 
-NAMED = 5
+NAMED = 2
 """Pages that are named where sets differ."""
 
 
@@ -36,7 +37,8 @@ class Spread:
 class Row:
     """One peer on one site. ``behind`` is how many times faster ours is in the same round.
 
-    ``missed`` are pages that someone else got in the same round, in the worst of the rounds.
+    ``missed`` are pages that someone else got in the same round, in the worst of the rounds;
+    of who was ``late``, and so was ended, the speed is that of the time it had.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Row:
     memory: float
     behind: Spread
     missed: Sequence[str]
+    late: bool
     failed: Sequence[str]
     settings: str
 
@@ -79,13 +82,19 @@ def _row(own: Sequence[Run], runs: Sequence[Run]) -> Row:
         memory=max(run.cost.memory for run in own),
         behind=Spread.of([ours[run.turn] / run.rate if run.rate else 0.0 for run in own]),
         missed=max((_missed(run, runs) for run in own), key=len),
+        late=any(run.cost.late for run in own),
         failed=sorted({run.failure for run in own if run.failure}),
         settings=first.peer.settings,
     )
 
 
 def _missed(run: Run, runs: Sequence[Run]) -> list[str]:
-    """Return the pages that others got from the same site in the same round."""
+    """Return the pages that others got from the same site in the same round.
+
+    Who had no time to get them all has missed none.
+    """
+    if run.cost.late:
+        return []
     same = [each for each in runs if (each.site, each.turn) == (run.site, run.turn)]
     return sorted(set().union(*(each.asked.pages for each in same)) - set(run.asked.pages))
 
@@ -112,7 +121,9 @@ def text(found: Sequence[Row], rounds: int) -> str:
         best = max(here, key=lambda row: row.pages)
         lines.append(f"| *{best.pages:,} pages, {best.kilobytes:.0f} KB each* |" + " |" * 4)
         lines += [_line(row) for row in sorted(here, key=lambda row: -row.rate.median)]
-    lines += ["", *notes(found), *settings(found)]
+    lines.append("")
+    for note in (*notes(found), *settings(found)):
+        lines += textwrap.wrap(note, 96, subsequent_indent="  ", break_on_hyphens=False) or [""]
     return "\n".join(lines)
 
 
@@ -129,6 +140,8 @@ def notes(found: Sequence[Row]) -> Iterator[str]:
         yield "Who is slow gets a smaller site, and so does ours beside it, in the same rounds."
         yield ""
     for row in found:
+        if row.late:
+            yield f"- {row.name} was ended when its time was over: its speed is until then"
         for failure in row.failed:
             yield f"- {row.name}: {failure}"
         if row.missed:

@@ -83,9 +83,11 @@ def peer(name: str) -> Peer:
     return Peer(name, "as it comes", lambda url, out: ())
 
 
-def run(name: str, pages: int, seconds: float = 1.0, *, code: int = 0, turn: int = 0) -> Run:
+def run(
+    name: str, pages: int, seconds: float = 1.0, turn: int = 0, code: int = 0, *, late: bool = False
+) -> Run:
     asked = Asked({f"/{number}.html": 1_000 for number in range(pages)}, pages)
-    return Run(peer(name), "whole", turn, Cost(seconds, 0.5, 30.0, code), asked)
+    return Run(peer(name), "whole", turn, Cost(seconds, 0.5, 30.0, code, late), asked)
 
 
 def test_a_peer_that_skips_pages_is_caught() -> None:
@@ -110,6 +112,14 @@ def test_so_are_we_and_so_is_who_fails_or_is_lazy_in_one_round_only() -> None:
     _, moody = table.rows(late)
     assert len(moody.missed) == 500
     assert not moody.fair
+
+
+def test_who_had_no_time_is_measured_until_then_and_it_is_said() -> None:
+    _, slow = table.rows([run(OURS, 1_000, 1.0), run("slow", 100, 10.0, code=-9, late=True)])
+
+    assert slow.fair
+    assert slow.behind.median == 100
+    assert "slow was ended when its time was over" in table.text([slow], 1)
 
 
 def test_ratios_are_of_the_same_round() -> None:
