@@ -4,12 +4,13 @@ import argparse
 import datetime
 import json
 import platform
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.bench import site, table
+from tests.bench import cost, site, table
 from tests.bench.contest import Contest
 from tests.bench.peers import known
 from tests.bench.peers.peer import OURS
@@ -86,4 +87,8 @@ def _where() -> dict[str, str | int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        sys.exit(main())
+    finally:  # a signal may come while a process is being started
+        cost.kill_children()

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -41,7 +42,12 @@ def run(command: Sequence[str], scratch: Path, limit: float = 600.0) -> Cost:
         )
         watch = _Watch(process.pid, limit)
         watch.start()
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            kill(list(family(process.pid)))
+            process.wait()
+            raise
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         watch.end()
@@ -71,9 +77,7 @@ class _Watch(threading.Thread):
             self.peak = max(self.peak, sum(map(_pss, processes)))
             if time.monotonic() > self._until:
                 self.late = True
-                for pid in reversed(processes):
-                    with suppress(ProcessLookupError):
-                        os.kill(pid, 9)
+                kill(processes)
                 return
 
     def end(self) -> None:
@@ -88,6 +92,22 @@ def family(pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text().split():
                 yield from family(int(child))
+
+
+def kill(family: Sequence[int]) -> None:
+    """Kill a process and its descendants, the youngest first."""
+    for pid in reversed(family):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def kill_children() -> None:
+    """Kill all descendants of this process, and see them dead."""
+    _, *others = family(os.getpid())
+    kill(others)
+    for pid in others:
+        with suppress(ChildProcessError):  # a child's child is not ours to wait for
+            os.waitpid(pid, 0)
 
 
 def _pss(pid: int) -> int:

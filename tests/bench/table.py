@@ -9,7 +9,7 @@ from typing import Any
 from tests.bench.contest import Run
 from tests.bench.peers.peer import OURS
 
-TOLERATED = 0.005
+TOLERATED = 0.02
 """The share of pages that a peer may miss or add; wget2 does not read ``&#45;`` in links."""
 
 NAMED = 2
@@ -39,6 +39,7 @@ class Row:
 
     ``missed`` are pages that someone else got in the same round, in the worst of the rounds;
     of who was ``late``, and so was ended, the speed is that of the time it had.
+    ``memory`` is 0 where all was over before it could be looked at.
     """
 
     name: str
@@ -102,7 +103,7 @@ def _missed(run: Run, runs: Sequence[Run]) -> list[str]:
 _COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
     ("pages/s", lambda row: row.rate.shown()),
     ("CPU ms/page", lambda row: f"{row.cpu.median:.2f}"),
-    ("memory MB", lambda row: f"{row.memory:,.0f}"),
+    ("memory MB", lambda row: f"{row.memory:,.0f}" if row.memory else "–"),
     ("ours ÷ it", lambda row: row.behind.shown(2 if row.behind.median < 10 else 1)),
 ]
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -19,6 +20,7 @@ from tests.bench.site import Asked
 from tests.real.docs import NEEDED, program
 from tests.web.server import html
 
+ROOT = Path(__file__).parents[2]
 PAGES = 60
 
 
@@ -33,23 +35,26 @@ def folder(tmp_path: Path) -> Path:
     return site
 
 
-def bench(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def bench(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     if program() is None:
         pytest.skip(f"needs: {NEEDED}")
-    return subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--site", str(folder), "--rounds", "1",
-         "--quick", *arguments],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+    command = [sys.executable, "-m", "tests.bench", "--site", str(folder), *arguments]
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        start_new_session=True,
+    )
 
 
 def test_everyone_that_is_installed_takes_part_and_fetches_the_same(folder: Path) -> None:
-    before = running()
+    ran = bench(folder, "--rounds", "1", "--quick", "--json")
+    out, err = ran.communicate()
 
-    ran = bench(folder, "--json")
-
-    assert ran.returncode == 0, ran.stderr
-    measured = json.loads(ran.stdout)
+    assert ran.returncode == 0, err
+    measured = json.loads(out)
     rows: dict[str, dict[str, Any]] = {row["name"]: row for row in measured["rows"]}
     assert list(rows) == [ways[0].name for ways in known.everyone()]
     assert {OURS, "bare loop"} < set(rows)
@@ -60,23 +65,41 @@ def test_everyone_that_is_installed_takes_part_and_fetches_the_same(folder: Path
         assert 0 < row["cpu"]["median"] < 1_000
         assert 1 < row["memory"] < 1_000 or name.startswith("wget2")  # gone before a sample
     assert rows[OURS]["behind"]["median"] == 1
-    assert running() == before
+    assert not members(ran.pid)
 
 
 def test_what_it_cannot_measure_it_says(tmp_path: Path) -> None:
     ran = bench(tmp_path / "nothing")
+    _, err = ran.communicate()
 
     assert ran.returncode == 2
-    assert "is no folder" in ran.stderr
+    assert "is no folder" in err
 
 
-def running() -> set[bytes]:
-    """Return the command lines of all processes that serve, crawl or measure."""
-    found = set()
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_nothing_running(folder: Path, number: signal.Signals) -> None:
+    with bench(folder, "--rounds", "99", "--quick", "--only", "bare loop") as ran:
+        assert ran.stderr is not None
+        first = ran.stderr.readline()
+        before = members(ran.pid)
+        ran.send_signal(number)
+        ran.communicate(timeout=10)
+
+    assert first.startswith("crawler: ")
+    assert any("nginx" in command for command in before)
+    assert ran.returncode
+    assert not members(ran.pid)
+
+
+def members(session: int) -> list[str]:
+    """Return the command lines of the processes of a session, but not of dead ones."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            found.add(each.read_bytes())
-    return {line for line in found if b"nginx" in line or b"bench" in line}
+            fields = (each / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) == session and fields[0] != "Z":
+                found.append((each / "cmdline").read_text().replace("\0", " "))
+    return found
 
 
 def peer(name: str) -> Peer:
@@ -91,13 +114,13 @@ def run(
 
 
 def test_a_peer_that_skips_pages_is_caught() -> None:
-    ours, lazy = table.rows([run(OURS, 1_000), run("lazy", 990)])
+    ours, lazy = table.rows([run(OURS, 1_000), run("lazy", 970)])
 
     assert ours.fair
     assert not lazy.fair
     shown = table.text([ours, lazy], 1)
     assert "| lazy (not the same work: see below) |" in shown
-    assert "lazy did not fetch 10 of the pages: /990.html" in shown
+    assert "lazy did not fetch 30 of the pages: /970.html" in shown
 
 
 def test_so_are_we_and_so_is_who_fails_or_is_lazy_in_one_round_only() -> None:
