@@ -9,7 +9,6 @@ import asyncio
 import gc
 import gzip
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +25,10 @@ from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.references import References
 from crawler.policy.urls import Canon
 from crawler.sink.jsonl import JsonlSink
-from crawler.sink.output import Output
+from crawler.sink.output import Keeping, Output
 from tests.bench.meter import Least, Meter
 from tests.bench.site import COPIES, missing
-from tests.frontier.kinds import KINDS, TTL
+from tests.frontier.kinds import KINDS, TTL, Clock, Options
 from tests.real.docs import FOLDERS, program, serving
 from tests.web.server import html as made_up
 
@@ -155,7 +154,9 @@ async def lending(meter: Meter, sample: Sample) -> None:
     links = [CANON.of(f"{SEED}{number}") for number in range(QUEUED)]
     targets = [Target(link.url, link.site, link.fp, SEED) for link in links]
     for name, kind in KINDS.items():
-        async with kind(time.monotonic) as frontier:
+        folder = sample.scratch / name
+        folder.mkdir()
+        async with kind(folder, Clock(), Options()) as frontier:
             for start in range(0, QUEUED, 500):
                 with meter(f"add, {name}", "link", 500):
                     await frontier.add(targets[start : start + 500])
@@ -178,13 +179,15 @@ async def writing(meter: Meter, sample: Sample) -> None:
     """Records into a file, in batches as large as they are when there is much to do."""
     reader = _reader()
     lines = [Line(Verdict.FETCHED, _parsed(reader, page).record) for page in sample.pages]
-    sink = JsonlSink(await Output.open(str(sample.scratch / "out"), "overwrite"), ["page"])
+    sink = JsonlSink([await Output.open(str(sample.scratch / "out"), OVERWRITE)], ["page"])
     with meter("sink", "page", 10 * len(lines)):
         for _ in range(10):
             for start in range(0, len(lines), 64):
                 await sink.write(lines[start : start + 64])
     await sink.close()
 
+
+OVERWRITE = Keeping("overwrite")
 
 STAGES: Sequence[Stage] = (fetching, decoding, parsing, travelling, lending, writing)
 
