@@ -8,7 +8,7 @@ ARGS ?=
 ROUNDS ?= 5
 SITE ?=
 
-.PHONY: crawl test lint coverage nightly hostile bench bench-plots bench-stages clean
+.PHONY: crawl test lint nightly hostile bench bench-plots bench-stages clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -17,13 +17,13 @@ else
 	@$(BIN)/crawler crawl -v $(ARGS) $(URL)
 endif
 
-test: .venv/developing lint coverage ## lint, types, import contracts, coverage and tests
-	$(BIN)/pytest -m "not slow"
+FAST := not alone and not slow
 
-coverage: .venv/developing ## policy and engine are covered by their own tests
-	$(BIN)/pytest -q -m "not slow" -k "not whole and not huge_site" tests/policy tests/engine \
-		--cov=crawler.policy --cov=crawler.engine --cov-branch --cov-fail-under=95 \
-		--cov-report=term:skip-covered
+test: .venv/developing lint ## lint, types, import contracts, and the tests: those of time alone
+	$(BIN)/pytest -q -m "alone and not slow"
+	$(BIN)/pytest -q -n 2 -m "$(FAST)" tests/policy tests/engine --cov=crawler.policy \
+		--cov=crawler.engine --cov-branch --cov-fail-under=95 --cov-report=term:skip-covered
+	$(BIN)/pytest -n 2 -m "$(FAST)" --ignore=tests/policy --ignore=tests/engine
 
 lint: .venv/developing
 	$(BIN)/ruff check

@@ -259,7 +259,11 @@ def unusable(path: str, error: sqlite3.Error | UnicodeDecodeError) -> Exception:
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     words = str(error)
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        hint = "free some space" if code == sqlite3.SQLITE_FULL else "see to the disk"
+        hint = (
+            "free some space"
+            if code == sqlite3.SQLITE_FULL
+            else "free some space, or see to the disk,"
+        )
         return WriteFailed(f"writing {path} failed: {words}; {hint} and run the same command again")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StateUnusable(f"cannot write {path}: {words}; choose another --state")

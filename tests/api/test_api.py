@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import typing
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,53 @@ async def test_a_slow_reader_slows_the_crawl_down(web: Web) -> None:
             await asyncio.sleep(0.3)
 
     assert seen < 1_000
+
+
+async def lives(seed: str, state: Path, take: int, **options: Any) -> AsyncIterator[list[str]]:
+    """Yield the URLs that each of several readers took; all but the last left early."""
+    ended = False
+    while not ended:
+        urls: list[str] = []
+        async with crawler.Crawl([seed], state=str(state), parsers=0, **options) as crawl:
+            async for record in crawl:
+                urls.append(record["url"])
+                if len(urls) == take:
+                    break
+            else:
+                ended = True
+        yield urls
+
+
+async def test_with_a_state_only_the_record_in_hand_comes_again(web: Web, tmp_path: Path) -> None:
+    """One page leads to the next, so that each has a commit of its own."""
+    origin = web.pages({f"/{number}": [f"/{number + 1}"] for number in range(14)} | {"/14": []})
+    state = tmp_path / "crawl.db"
+
+    taken = [
+        [int(url.rpartition("/")[2]) for url in urls]
+        async for urls in lives(f"{origin}/0", state, 5, concurrency=1)
+    ]
+
+    assert taken == [
+        [0, 1, 2, 3, 4], [4, 5, 6, 7, 8], [8, 9, 10, 11, 12], [12, 13, 14]
+    ]  # fmt: skip
+
+
+async def test_with_a_state_readers_that_leave_early_lose_nothing(web: Web, tmp_path: Path) -> None:
+    """Records that nobody has taken come again, however many were ready."""
+    links = {f"/{number}": [f"/{number * 3 + step}" for step in (1, 2, 3)] for number in range(40)}
+    links |= {f"/{number}": [] for number in range(40, 121)}
+    origin = web.pages(links)
+    state = tmp_path / "crawl.db"
+    seen: set[str] = set()
+
+    for take in (5, 5, 40, 200):
+        async for urls in lives(f"{origin}/0", state, take, per_host=16):
+            assert len(urls) == len(set(urls))
+            seen.update(urls)
+            break
+
+    assert seen == {f"{origin}{path}" for path in links}
 
 
 async def test_bad_settings_and_seeds_are_raised(web: Web) -> None:

@@ -10,6 +10,8 @@ import pytest
 from tests.bench.calls import STRACE, profiled, traced
 from tests.web.server import Web
 
+pytestmark = pytest.mark.alone
+
 PAGES, FEW = 300, 60
 LIMITS = {
     "receive": 2.0,  # 1.1 to 1.6: pages, and reports of a batch each

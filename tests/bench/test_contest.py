@@ -20,6 +20,8 @@ from tests.bench.site import Asked
 from tests.real.docs import NEEDED, program
 from tests.web.server import html
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 PAGES = 60
 
@@ -157,6 +159,7 @@ def test_ratios_are_of_the_same_round() -> None:
 
 BUSY = """
 import subprocess, sys, time
+
 ballast, until = bytearray(30_000_000), time.process_time() + 0.3
 if sys.argv[2:]:
     subprocess.run([sys.executable, "-c", sys.argv[1], sys.argv[1]])

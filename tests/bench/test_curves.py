@@ -8,6 +8,8 @@ from tests.bench.chart import Axis, Line, draw
 from tests.bench.curves import LINKS, by_connections, by_known
 from tests.real.docs import NEEDED, program
 
+pytestmark = pytest.mark.alone
+
 SVG = "{http://www.w3.org/2000/svg}"
 
 

@@ -13,6 +13,8 @@ from tests.cli.run import crawl
 from tests.real.docs import FOLDERS, nginx
 from tests.web.server import html
 
+pytestmark = pytest.mark.alone
+
 LEAST = 0.5
 
 

@@ -13,6 +13,8 @@ from tests.bench.test_early_warning import seconds, site  # noqa: F401 - a fixtu
 from tests.cli.run import COMMAND
 from tests.web.server import Reply, Request, Web, html
 
+pytestmark = pytest.mark.alone
+
 LEAST = 0.8
 """Of the pages a second in memory; about 0.95 to 1 on a quiet machine, of which 0.9 is promised."""
 
@@ -24,7 +26,7 @@ NEW, KNOWN = 25, 75
 def test_a_state_costs_next_to_nothing(site: str, tmp_path: Path) -> None:  # noqa: F811
     flags = [site, "--per-host", "64", "--overwrite", "-o", str(tmp_path / "out.jsonl")]
     ratios = []
-    for turn in range(5):
+    for turn in range(3):
         in_memory = seconds(*flags)
         ratios.append(in_memory / seconds(*flags, "--state", str(tmp_path / f"{turn}.db")))
 

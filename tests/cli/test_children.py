@@ -19,6 +19,8 @@ from tests.cli.run import COMMAND, crawl
 from tests.parse.test_lab import BOMBS
 from tests.web.server import Reply, Request, Web, html
 
+pytestmark = pytest.mark.alone
+
 PAGES = 400
 
 
@@ -140,6 +142,7 @@ def test_fifty_children_killed_during_a_crawl_cost_no_record(web: Web, tmp_path:
     assert len(failed) <= 10
 
 
+@pytest.mark.slow
 def test_no_child_outlives_a_crawl_that_is_killed(web: Web) -> None:
     process = subprocess.Popen(
         [*COMMAND, "crawl", site(web, bombs=True)], stdout=subprocess.DEVNULL

@@ -3,6 +3,7 @@
 import base64
 import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 import crawler
 from tests.cli.lives import Life, balanced, finish, graph, once, one_line, records, wait_for
-from tests.cli.run import COMMAND
+from tests.cli.run import COMMAND, broken
 from tests.web.server import Reply, Request, Web, html
 
 PAGES = 40
@@ -248,6 +249,49 @@ def test_fresh_beside_append_keeps_what_others_wrote(life: Life) -> None:
     assert life.out.read_text().startswith("precious\n")
 
 
+def test_fresh_with_another_output_keeps_the_former_one(life: Life) -> None:
+    """It is no longer the state's, so that a third command does not empty it, either."""
+    life.run()
+    former = life.out.read_bytes()
+    other = Life(life.folder, life.seeds, ("other.jsonl",), life.usual)
+
+    assert other.run("--fresh").code == 0
+    assert life.out.read_bytes() == former
+    assert other.ends() == truth(life)
+
+    third = life.run("--fresh")
+    assert third.code == 73
+    assert one_line(third.err, str(life.out), "another -o"), third.err
+    assert life.out.read_bytes() == former
+
+
+# Names of states that are no names.
+
+
+def test_a_state_without_a_name_is_told(web: Web, life: Life) -> None:
+    for name in ("", " "):
+        ran = life.run("--state", name)
+        assert ran.code == 2
+        assert one_line(ran.err, "--state names no file"), ran.err
+    assert life.files() == {}
+    assert web.log == []
+
+
+def test_what_sqlite_takes_for_memory_is_a_file_like_any_other(web: Web, life: Life) -> None:
+    args = ["--state", ":memory:", "-n", "10"]
+
+    first = life.run(*args, cwd=life.folder)
+    asked = len(web.log)
+    second = life.run(*args, cwd=life.folder)
+
+    assert (first.code, second.code, second.err) == (0, 0, "")
+    assert len(web.log) == asked
+    assert len(life.ends()) == 10
+    assert {path.name for path in life.folder.iterdir()} == {
+        ":memory:", ":memory:.lock", "out.jsonl"
+    }  # fmt: skip
+
+
 # Secrets.
 
 
@@ -324,6 +368,94 @@ def test_a_seed_that_widened_the_scope_does_so_after_a_death(
     assert life.ends() == {seed: "redirect"} | {f"{origin}/{n}": "page" for n in range(12)}
     if commits == 10:
         assert redirects, "the test has to kill after that commit as well"
+
+
+SEEDS = 1_500
+LEAVES = range(0, SEEDS, 5)
+
+
+def test_what_any_seed_opened_is_open_at_once_after_a_death(web: Web, tmp_path: Path) -> None:
+    """A page links into the folder of the seed before: that one is not read anew in time.
+
+    More than a thousand seeds are open, so that the rest of the list has to wait.
+    """
+    folders = {f"/{n}/": [f"/{n - 1}/leaf"] if n and n % 5 == 0 else [] for n in range(SEEDS)}
+    leaves: dict[str, list[str]] = {f"/{n - 1}/leaf": [] for n in LEAVES if n}
+    origin = web.pages(folders | leaves)
+    listed = tmp_path / "seeds"
+    listed.write_text("".join(f"{origin}{path}\n" for path in folders))
+    more = ("-i", str(listed), "--scope", "dir", "--allow-private")
+    (tmp_path / "calm").mkdir()
+    calm, life = Life(tmp_path / "calm"), Life(tmp_path)
+
+    calm_ran = calm.run(*more)
+    life.killed("after page", 400, *more)
+    before = len(life.records())
+    ran = life.run(*more)
+
+    assert (calm_ran.code, ran.code, ran.err) == (0, 0, "")
+    assert calm.ends() == {f"{origin}{path}": "page" for path in folders | leaves}
+    assert life.ends() == calm.ends()
+    assert before < 500
+
+
+@pytest.mark.parametrize("end", ["killed", "stopped"])
+def test_seeds_that_are_read_late_have_their_password_at_once(
+    web: Web, tmp_path: Path, end: str
+) -> None:
+    links = graph(60)
+
+    async def handler(request: Request) -> Reply:
+        if request.path == "/robots.txt":
+            return Reply(status=404)
+        if "authorization" not in request.headers:
+            return Reply("", 401)
+        return Reply(html(links[request.path]))
+
+    seeds = f"{web.serve(handler)}/0\n"
+    life = Life(tmp_path, usual=("--parsers", "0", "--per-host", "2"))
+    more = ("-", "--auth", "me:mine", "--allow-private")
+    if end == "killed":
+        life.killed("after page", 20, *more, stdin=seeds)
+    else:
+        assert life.run(*more, "-n", "20", stdin=seeds).code == 0
+    asked = len(web.log)
+
+    with life.running(*more, stdin=subprocess.PIPE) as process:
+        wait_for(lambda: [each for each in web.log[asked:] if each.path != "/robots.txt"])
+        _, err = process.communicate(seeds, timeout=20)
+
+    assert (process.returncode, err) == (0, "")
+    assert life.ends() == {f"{seeds.rpartition('/')[0]}/{n}": "page" for n in range(60)}
+
+
+COUNTING = """
+import asyncio, sys
+from crawler.frontier.sqlite import SqliteFrontier
+from crawler.sink.jsonl import JsonlSink
+settle, write = SqliteFrontier.settle, JsonlSink.write
+async def told(self, batch, marks):
+    print(len(batch), file=sys.stderr)
+    return await settle(self, batch, marks)
+async def slow(self, lines):
+    await asyncio.sleep(0.02)  # a slow disk: meanwhile more is gathered
+    await write(self, lines)
+SqliteFrontier.settle, JsonlSink.write = told, slow
+"""
+
+
+def test_no_commit_has_more_than_500_records(web: Web, tmp_path: Path) -> None:
+    """That is what a death costs at most."""
+    found = [f"/{number}" for number in range(1, 1_500)]
+    origin = web.pages({"/": found} | {path: [] for path in found})
+    args = ("--state", str(tmp_path / "crawl.db"), "-o", str(tmp_path / "out.jsonl"))
+
+    ran = broken(COUNTING, origin, *args, "-c", "200", "--per-host", "200", "--parsers", "0")
+
+    commits = list(map(int, ran.err.split()))
+    assert ran.code == 0
+    assert sum(commits) == 1_500
+    assert 300 < max(commits) <= 500, commits
 
 
 @pytest.mark.parametrize(
@@ -504,12 +636,32 @@ def test_an_output_that_is_not_what_it_was_is_left_alone(web: Web, life: Life) -
         assert once(records(life.folder / name)) == truth(life)
 
 
-def test_what_was_added_after_the_last_commit_is_cut_off(life: Life) -> None:
+def test_what_was_added_after_a_clean_end_is_somebody_elses(web: Web, life: Life) -> None:
     stopped(life)
+    asked, good = len(web.log), life.out.read_bytes()
+    life.out.write_bytes(good + b'{"mine": 1}\n')
+
+    ran = life.run()
+
+    assert ran.code == 73
+    assert one_line(ran.err, str(life.out), "12 bytes", "move them elsewhere", "--fresh"), ran.err
+    assert life.out.read_bytes() == good + b'{"mine": 1}\n'
+    assert len(web.log) == asked
+    life.out.write_bytes(good)  # the remedy
+    assert life.run().code == 0
+    assert life.ends() == truth(life)
+
+
+def test_what_is_behind_the_mark_after_a_death_is_cut_off(life: Life) -> None:
+    """Also when a run before that one had ended cleanly: from then on it was ours again."""
+    stopped(life)
+    life.killed("before page", 5)
     with life.out.open("ab") as file:
         file.write(b'{"torn":')
 
-    assert life.run().code == 0
+    ran = life.run()
+
+    assert (ran.code, ran.err) == (0, "")
     assert life.ends() == truth(life)
 
 

@@ -1,16 +1,21 @@
 """A worker that breaks at any await: the crawl never hangs and no URL goes unaccounted for."""
 
 import types
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
+from crawler import session
 from crawler.engine.crawl import Limits, Result
 from crawler.engine.crew import Crew
+from crawler.errors import WriteFailed
+from crawler.frontier.memory import MemoryFrontier
+from crawler.model import Added, Mark, Settled, Target
+from crawler.policy.pace import Manners
 from crawler.policy.workbench import Visit
 from tests import virtual
-from tests.engine.make import ListSink, MemoryWeb, Rig, page, rig
+from tests.engine.make import ListSink, MemoryWeb, Rig, answer, page, rig
 
 PAGES = {f"http://a.test/{number}": [f"/{(number * 3 + step) % 12}" for step in range(4)]
          for number in range(12)}  # fmt: skip
@@ -150,6 +155,78 @@ def test_a_fault_in_sink_or_frontier_ends_the_crawl(stage: str) -> None:
     assert isinstance(result.error, Boom)
     assert result.reason == "failed"
     assert result.tally.balanced
+
+
+def test_what_one_commit_has_at_most_is_what_a_death_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records come 170 at a time, so that the third time makes 510."""
+    found = [f"http://a.test/{number}" for number in range(1_500)]
+    sizes = []
+    monkeypatch.setattr(MemoryFrontier, "durable", True)  # so that commits are gathered for
+
+    async def main() -> Result:
+        web = MemoryWeb(lambda url: page(url, found if url == found[0] else ()))
+        limits = Limits(concurrency=170, workers=170, line=42, per_site=1_500)
+        made = rig(web, limits=limits, manners=Manners(limit=170))
+        settle = made.frontier.settle
+
+        async def told(batch: Sequence[Settled], marks: Sequence[Mark]) -> Sequence[Target]:
+            sizes.append(len(batch))
+            return await settle(batch, marks)
+
+        made.frontier.settle = told  # type: ignore[method-assign]
+        return await made.run(found[0])
+
+    assert virtual.run(main()).tally.fetched == sum(sizes) == 1_500
+    assert 300 < max(sizes) <= 500, sizes
+
+
+SITEMAPS = "http://a.test/robots.txt"
+
+
+def announced(error: Exception) -> tuple[Rig, Result]:
+    """Crawl with sitemaps, which the frontier fails to add once with an ``error``."""
+
+    async def main() -> tuple[Rig, Result]:
+        robots = answer(SITEMAPS, body=b"Sitemap: /map", content_type="text/plain")
+        known = {url: page(url, links) for url, links in PAGES.items()} | {SITEMAPS: robots}
+        limits = Limits(concurrency=2, workers=4, line=1, max_time=3_600)
+        made = rig(MemoryWeb(known.get), limits=limits, robots=True)
+        made.crawl._crew.sitemap = "add"
+        add = made.frontier.add
+
+        async def fail(targets: Sequence[Target]) -> Added:
+            if any(each.via == SITEMAPS for each in targets):
+                made.frontier.add = add  # type: ignore[method-assign]
+                raise error
+            return await add(targets)
+
+        made.frontier.add = fail  # type: ignore[method-assign]
+        return made, await made.run("http://a.test/0")
+
+    return virtual.run(main())
+
+
+def test_a_full_disk_while_sitemaps_are_added_ends_the_crawl_with_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made, result = announced(WriteFailed("writing crawl.db failed: disk is full"))
+
+    assert isinstance(result.error, WriteFailed)
+    assert (result.reason, result.stats.bugs, made.sink.records) == ("failed", 0, [])
+    assert result.tally.balanced
+    assert caplog.records == []  # what there is to say the session says
+    assert session._end(result, result.error) == 74
+    assert [each.getMessage() for each in caplog.records] == [str(result.error)]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_bug_while_sitemaps_are_added_is_the_error_of_one_url_once() -> None:
+    made, result = announced(Boom())
+
+    assert result.error is None
+    assert result.stats.bugs == 1
+    assert [each["url"] for each in made.sink.of("error")] == ["http://a.test/0"]
+    assert (result.tally.left, made.sink.ends()) == (0, {"http://a.test/0": 1})
 
 
 def test_a_worker_that_swallows_an_error_would_be_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

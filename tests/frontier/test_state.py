@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import BadSetting, Exit, StateUnusable, WriteFailed
+from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import FORMAT, Asked, State
+from crawler.frontier.state import FORMAT, Asked, State, unusable
 from crawler.model import Mark, Settled, Verdict
 from tests.frontier.damage import contents
 from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, scratch, unready
@@ -354,3 +355,46 @@ async def test_after_a_bug_nothing_more_is_written(tmp_path: Path) -> None:
     async with filed(SqliteFrontier)(tmp_path, clock, Options()) as frontier:
         tally = await frontier.tally()
         assert (tally.discovered, tally.left) == (1, 1)
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_FSYNC])
+def test_a_disk_that_fails_has_another_remedy_than_one_that_is_full(code: int) -> None:
+    error = sqlite3.OperationalError("it did not work")
+    error.sqlite_errorcode = code
+
+    told = unusable("crawl.db", error)
+
+    assert isinstance(told, WriteFailed)
+    assert ("see to the disk" in str(told)) == (code != sqlite3.SQLITE_FULL)
+    assert str(told).endswith("and run the same command again")
+
+
+# Questions
+
+
+async def test_questions_see_one_picture_whatever_is_committed_meanwhile(tmp_path: Path) -> None:
+    def ask(inquiry: Inquiry) -> tuple[object, ...]:
+        answers = (inquiry.orphans(), inquiry.sites(), inquiry.links_out("http://a/0"))
+        return inquiry.account(), *(list(each.rows) for each in answers)
+
+    path, clock = str(tmp_path / "state.db"), Clock()
+    async with filed(SqliteFrontier)(tmp_path, clock, Options()) as frontier:
+        desk = Borrower(frontier, clock)
+        await desk.add("a/0", "a/1")
+        await desk.claim()
+        await desk.end("a/0", found=["a/2"])
+        with Inquiry(path) as inquiry:
+            before = ask(inquiry)
+            await desk.end("a/1", found=["a/0", "b/3"])
+            await desk.claim()
+            await desk.end("b/3")
+            again = ask(inquiry)
+        with Inquiry(path) as inquiry:
+            after = ask(inquiry)
+        tally = await desk.tally()
+
+    assert again == before
+    assert before[1] == [("http://a/0", None)]
+    assert after[1] == [("http://a/1", None)]
+    assert isinstance(after[0], Account)
+    assert after[0].tally == tally

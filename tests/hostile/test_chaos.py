@@ -19,6 +19,8 @@ from tests.web.hostile.rows import ROWS
 from tests.web.hostile.sites import Site, copies, serve
 from tests.web.server import Reply, Request, Web, html
 
+pytestmark = pytest.mark.alone
+
 HEALTHY_SITES = 10
 LATENCY = 0.1
 """Seconds a healthy answer takes: two at once for a site make 200 pages a second in all."""

@@ -10,6 +10,8 @@ from tests.cli.lag import p99
 from tests.hostile.judge import NAMED, crawl
 from tests.web.server import Web
 
+pytestmark = pytest.mark.alone
+
 PAGES = 300
 HANGING = 20
 

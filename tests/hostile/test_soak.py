@@ -18,7 +18,7 @@ from tests.fetch.wire import fetching, listening
 from tests.web.hostile.answers import PAGE, chunked, coded, deflated, head, sitemap, sized
 from tests.web.hostile.rows import ROWS
 
-BRIEF, LONG = 5.0, 300.0
+BRIEF, LONG = 2.0, 300.0
 """Seconds for each layer, in every run and in the nightly one."""
 
 HANG = 1.0

@@ -66,6 +66,7 @@ def test_attributes_need_no_space_between_them_to_be_counted(attributes: bytes) 
     assert too_complex(b"<div " + attributes + b">") is not None
 
 
+@pytest.mark.alone
 def test_the_guard_itself_is_no_bomb() -> None:
     body = (b"<a" * 4_990 + b">") * 50
     started = time.process_time()

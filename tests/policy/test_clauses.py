@@ -305,6 +305,7 @@ def test_a_url_is_matched_in_no_time() -> None:
     assert best(lambda: [rules.refuses(url) for _ in range(1_000)]) / 1_000 < 20e-6
 
 
+@pytest.mark.alone
 def test_a_file_of_500_kib_is_read_in_no_time() -> None:
     lines = (f"Disallow: /{number:08}/{number:06}\n" for number in itertools.count())
     body = b"User-agent: *\n" + "".join(itertools.islice(lines, 18_900)).encode()

@@ -10,6 +10,8 @@ import pytest
 
 from tests.rooms.growth import TABLE, grown
 
+pytestmark = pytest.mark.alone
+
 RATIO = 2.5
 """What a doubling may cost; quadratic time has 4."""
 
