@@ -173,7 +173,13 @@ class Crawl:
 
 
 class _Records:
-    """The Sink port into a queue of records; it waits for whoever takes them."""
+    """The Sink port into a queue of records; it waits for whoever takes them.
+
+    With a state each record has a commit of its own, once it has been taken: a reader may
+    leave after any of them.
+    """
+
+    at_once = 1
 
     def __init__(self, types: Collection[str] = DEFAULT_EMIT) -> None:
         self._types = frozenset(types)

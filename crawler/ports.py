@@ -120,7 +120,15 @@ class Parser(Protocol):
 
 
 class Sink(Protocol):
-    """Where records go, as whole lines in the order given."""
+    """Where records go, as whole lines in the order given.
+
+    ``at_once`` is how many records one durable commit may cover.
+    """
+
+    @property
+    def at_once(self) -> int:
+        """At most so many records between two seals, where there is a state."""
+        ...
 
     async def write(self, lines: Sequence[Line]) -> None:
         """Append the records and pass them on at once.

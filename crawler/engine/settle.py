@@ -23,7 +23,7 @@ from crawler.model import Failed, Reason, Target, Verdict
 from crawler.ports import Sink
 
 BATCH = 500
-"""Records that one commit has at most; with the beat of the clock, what dying costs."""
+"""Records that are settled together at most, where nothing is durable."""
 
 LINKS = 20_000
 """Links that are in memory until a commit, at most but for those of the last batch."""
@@ -45,10 +45,10 @@ class Settle:
         shared = self.shared
         if shared.frontier.durable:
             await shared.frontier.settle((), await self.sink.seal())
-        async for batch in shared.done.batches(BATCH):
+        async for batch in shared.done.batches(self._most):
             notes = {each for each in batch if isinstance(each, Note)}
             done = [each for each in batch if isinstance(each, Done)]
-            if len(self._gathered) + len(done) > BATCH:
+            if len(self._gathered) + len(done) > self._most:
                 await self._commit()
             await self._write(done)
             if notes or self._urgent():
@@ -57,6 +57,10 @@ class Settle:
                 await self._reopen()
         await self._commit()
         self.finished = True
+
+    @property
+    def _most(self) -> int:
+        return self.sink.at_once if self.shared.frontier.durable else BATCH
 
     async def turn_away(self, targets: Sequence[Target]) -> None:
         """Record targets that the frontier had no room for."""
@@ -84,7 +88,7 @@ class Settle:
         """Whether what is gathered is better committed now than gathered further."""
         shared = self.shared
         links = sum(len(done.settled.found) for done in self._gathered)
-        if not shared.frontier.durable or len(self._gathered) >= BATCH or links >= LINKS:
+        if not shared.frontier.durable or len(self._gathered) >= self._most or links >= LINKS:
             return True
         return not all(
             shared.bench.stocks(site)

@@ -7,9 +7,14 @@ from crawler.model import Line, Mark
 from crawler.record import numbered
 from crawler.sink.output import Keeping, Output
 
+AT_ONCE = 500
+"""Records of one commit at most; with the beat of the clock, what dying costs."""
+
 
 class JsonlSink:
     """The Sink port onto outputs; only records of the given ``types`` are written."""
+
+    at_once = AT_ONCE
 
     def __init__(self, outputs: Sequence[Output], types: Collection[str]) -> None:
         self._outputs = outputs

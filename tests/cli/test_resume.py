@@ -445,7 +445,7 @@ SqliteFrontier.settle, JsonlSink.write = told, slow
 
 
 def test_no_commit_has_more_than_500_records(web: Web, tmp_path: Path) -> None:
-    """That is what a death costs at most."""
+    """In the real command; that more would be noticed for sure see ``tests/engine``."""
     found = [f"/{number}" for number in range(1, 1_500)]
     origin = web.pages({"/": found} | {path: [] for path in found})
     args = ("--state", str(tmp_path / "crawl.db"), "-o", str(tmp_path / "out.jsonl"))
@@ -455,7 +455,7 @@ def test_no_commit_has_more_than_500_records(web: Web, tmp_path: Path) -> None:
     commits = list(map(int, ran.err.split()))
     assert ran.code == 0
     assert sum(commits) == 1_500
-    assert 300 < max(commits) <= 500, commits
+    assert max(commits) <= 500, commits
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ class ListSink:
         self.writes += 1
         self.records += [msgspec.json.decode(line.data) for line in lines]
 
+    at_once = 500
+
     async def seal(self) -> Sequence[Mark]:
         return ()
 
