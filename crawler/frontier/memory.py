@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from crawler.frontier.budget import Budget
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
 
 MOST_PACES = 100_000
@@ -63,7 +64,7 @@ class MemoryFrontier:
         by_level: bool = False,
     ) -> None:
         self._clock = clock
-        self._budget = max_pages
+        self._budget = Budget(max_pages)
         self._max_queued = max_queued
         self._by_level = by_level
         self._seen: set[int] = set()
@@ -153,16 +154,11 @@ class MemoryFrontier:
 
     async def reserve(self, most: int) -> int:
         """Take pages out of the budget."""
-        if self._budget is None:
-            return most
-        granted = min(most, self._budget)
-        self._budget -= granted
-        return granted
+        return self._budget.reserve(most)
 
     async def refund(self, pages: int) -> None:
         """Put pages back into the budget."""
-        if self._budget is not None:
-            self._budget += pages
+        self._budget.refund(pages)
 
     async def tally(self) -> Tally:
         """Return the account of the pass."""

@@ -8,6 +8,7 @@ open. Every verb runs in the file's one thread, so that none sees another half d
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from crawler.frontier.budget import Budget
 from crawler.frontier.ledger import Ledger
 from crawler.frontier.state import Asked, Ready, State
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target
@@ -22,7 +23,8 @@ class SqliteFrontier:
     def __init__(self, state: State, ledger: Ledger, max_pages: int | None) -> None:
         self._state = state
         self._ledger = ledger
-        self._budget = None if max_pages is None else max_pages - ledger.tally.fetched
+        left = None if max_pages is None else max_pages - ledger.tally.fetched
+        self._budget = Budget(left)
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -85,16 +87,11 @@ class SqliteFrontier:
 
     async def reserve(self, most: int) -> int:
         """Take pages out of the budget."""
-        if self._budget is None:
-            return most
-        granted = max(0, min(most, self._budget))
-        self._budget -= granted
-        return granted
+        return self._budget.reserve(most)
 
     async def refund(self, pages: int) -> None:
         """Put pages back into the budget."""
-        if self._budget is not None:
-            self._budget += pages
+        self._budget.refund(pages)
 
     async def tally(self) -> Tally:
         """Return the account of the pass as of the last commit."""

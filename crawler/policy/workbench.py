@@ -110,7 +110,6 @@ class Workbench:
         self._limits: dict[str, int] = {}
         self._weight = 0  # bytes that the rules known were read from
         self.learnt = False
-        self.stocked = 0
 
     def stock(self, holdings: Sequence[Holding], now: float) -> None:
         """Put leases in line."""
@@ -120,7 +119,6 @@ class Workbench:
             if holding.wait:
                 site.pace.pause(now + holding.wait)
             site.line.extend(holding.leases)
-            self.stocked += len(holding.leases)
             self._line_up(holding.site, site, now)
         if len(self._sites) > self._remember or self._weight > MOST_RULES:
             self._forget(now)
@@ -207,7 +205,6 @@ class Workbench:
             origin = site.origins[urls.origin(visit.lease.target.url)]
             self._unpark(site, origin)
         site.line.appendleft(visit.lease)
-        self.stocked += 1
         self._line_up(key, site, now)
 
     def repeat(self, visit: Visit, now: float) -> None:
@@ -217,7 +214,6 @@ class Workbench:
         if visit.robots is not None:
             self._unpark(site, site.origins[urls.origin(visit.lease.target.url)])
         site.line.appendleft(visit.lease)
-        self.stocked += 1
         self._line_up(key, site, now)
 
     def heard(
@@ -235,7 +231,6 @@ class Workbench:
         self._unpark(site, origin)
         if ended is None:
             site.line.appendleft(visit.lease)
-            self.stocked += 1
         if site.pace.due > now:
             self._paced[key] = None
         self._line_up(key, site, now)
@@ -260,6 +255,11 @@ class Workbench:
         self._paced.clear()
         self.learnt = False
         return [(key, pace.robots_delay, max(0.0, pace.due - now)) for key, pace in slowed]
+
+    @property
+    def stocked(self) -> int:
+        """How many leases are in line."""
+        return sum(len(site.line) for site in self._sites.values())
 
     def stocks(self, site: str) -> bool:
         """Whether any lease of a site is in line."""
@@ -314,7 +314,6 @@ class Workbench:
         """Return what to do with the first lease in line that can be dealt with."""
         while site.line:
             lease = site.line.popleft()
-            self.stocked -= 1
             url = lease.target.url
             if hopeless := site.pace.hopeless(now):
                 return Denied(lease, hopeless)
@@ -374,14 +373,12 @@ class Workbench:
         origin.asking = False
         site.asking -= 1
         site.line.extendleft(reversed(origin.parked))
-        self.stocked += len(origin.parked)
         origin.parked.clear()
 
     def _clear(self, key: str, site: _Site) -> list[Lease]:
         leases = list(site.line)
         site.line.clear()
         site.ticket = 0
-        self.stocked -= len(leases)
         for origin in site.origins.values():
             leases += origin.parked
             origin.parked.clear()

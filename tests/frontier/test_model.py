@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 
 from crawler.errors import StateUnusable
+from crawler.frontier.budget import Budget
 from crawler.frontier.ledger import LONGEST_AGAIN, LONGEST_BLOCK, Ledger
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.seen import Seen
@@ -599,7 +600,7 @@ class WritesLeasesAsEnded(Ledger):
 class BudgetFromTheStart(SqliteFrontier):
     def __init__(self, state: State, ledger: Ledger, max_pages: int | None) -> None:
         super().__init__(state, ledger, max_pages)
-        self._budget = max_pages
+        self._budget = Budget(max_pages)
 
 
 class InAHurry(Ledger):
