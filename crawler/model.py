@@ -173,14 +173,13 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
-    """What a page came to: its encoded record and the links that the scope admits.
+    """What a page came to: its records and the links that the scope admits.
 
-    ``record`` is one JSON object without newline and without ``seq``, ready for a sink.
     ``refused`` counts the links that were not admitted, by reason. ``hop`` says that they
     are no deeper than the page itself: it was a sitemap.
     """
 
-    record: bytes
+    lines: "Sequence[Line]"
     found: Sequence[Link] = ()
     refused: Mapping[Refusal, int] = {}
     hop: bool = False
@@ -217,8 +216,8 @@ class Settled(msgspec.Struct, frozen=True):
     modified: str | None = None
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One record for the sink: its ``type`` and its JSON object without ``seq``."""
+class Line(msgspec.Struct, frozen=True, array_like=True):
+    """One record for the sink: its ``type`` and its JSON object, without ``seq`` and newline."""
 
     type: str
     data: bytes

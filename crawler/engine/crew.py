@@ -21,7 +21,6 @@ from crawler.model import (
     Fault,
     Fetched,
     Lease,
-    Line,
     Outcome,
     Page,
     Settled,
@@ -203,7 +202,7 @@ class Crew:
                     etag=judged.headers.get("etag"),
                     modified=judged.headers.get("last-modified"),
                 )
-                return Done(settled, Line(Verdict.FETCHED, parsed.record), None, parsed.refused)
+                return Done(settled, parsed.lines, None, parsed.refused)
             judged = parsed
         if isinstance(judged, Failed):
             return self._failed(lease, judged)
@@ -215,7 +214,7 @@ class Crew:
         refusal = self.scope.redirected(lease.target, link.url)
         if refusal is not None:
             settled = Settled(lease, Verdict.REDIRECTED, status=hop.status)
-            return Done(settled, line, None, {refusal: 1})
+            return Done(settled, (line,), None, {refusal: 1})
         if lease.target.depth == 0 and self.scope.refuses(link.url):
             log.warning(
                 "seed %s redirects to %s, outside the scope: only that page is fetched",
@@ -223,13 +222,13 @@ class Crew:
                 link.url,
             )
         settled = Settled(lease, Verdict.REDIRECTED, found=(link,), hop=True, status=hop.status)
-        return Done(settled, line)
+        return Done(settled, (line,))
 
     def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:
         tries = lease.attempt + 1 if attempts is None else attempts
         line = record.error(lease, failed, tries, self.shared.run, time.time())
         settled = Settled(lease, Verdict.FAILED, status=failed.status, why=failed.fault)
-        return Done(settled, line, failed)
+        return Done(settled, (line,), failed)
 
     def _bug(self, lease: Lease, error: BaseException) -> Failed:
         """Log an exception of ours, and return it as the URL's failure.

@@ -136,6 +136,6 @@ class Dispatch:
         if isinstance(denied.why, Failed):
             line = record.error(lease, denied.why, lease.attempt, run, at)
             settled = Settled(lease, Verdict.FAILED, why=denied.why.fault)
-            return Done(settled, line, denied.why)
+            return Done(settled, (line,), denied.why)
         line = record.skip(lease.target, denied.why, denied.detail, run, at)
-        return Done(Settled(lease, Verdict.SKIPPED, why=denied.why), line, denied.why)
+        return Done(Settled(lease, Verdict.SKIPPED, why=denied.why), (line,), denied.why)

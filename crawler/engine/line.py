@@ -1,7 +1,7 @@
 """What the stages of the line share."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -18,14 +18,14 @@ SEEDS_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A lease that is through: its record (None: it comes back) and its settlement.
+    """A lease that is through: its records (none: it comes back) and its settlement.
 
     ``why`` is the failure or skip reason where it ended as one, ``refused`` counts the
     links that were not accepted.
     """
 
     settled: Settled
-    line: Line | None = None
+    lines: Sequence[Line] = ()
     why: Failed | Reason | None = None
     refused: Mapping[Refusal, int] = field(default_factory=dict)
 

@@ -77,7 +77,7 @@ class Settle:
         )
 
     async def _write(self, batch: list[Done]) -> None:
-        lines = [done.line for done in batch if done.line is not None]
+        lines = [line for done in batch for line in done.lines]
         if lines:
             await self.sink.write(lines)
         self._gathered += batch

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import msgspec
 
-from crawler.model import Children, Failed, Fault, Link, Page, Parsed, Refusal
+from crawler.model import Children, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.references import Known, References
 from crawler.policy import media
@@ -70,7 +70,8 @@ class Reader:
                 return self._sitemap(page, listed)
         if not fetched.body or not _is_html(kind, fetched.body):
             robots = html.directives(robots_tag, self._reading.agent)
-            return Parsed(self._record(page, html.Html(page.target.url, robots=robots), None, 0))
+            record = self._record(page, html.Html(page.target.url, robots=robots), None, 0)
+            return Parsed((record,))
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         name = charset.sniff(fetched.body, kind)
@@ -84,7 +85,7 @@ class Reader:
         nofollow = self.references.look_up(said.base, said.nofollow)
         n_links = len({known.link.url for known in (*follow, *nofollow) if known.link})
         found, refused = self._admit(page, said, follow, nofollow)
-        return Parsed(self._record(page, said, name, n_links), found, refused)
+        return Parsed((self._record(page, said, name, n_links),), found, refused)
 
     def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
         """Return a sitemap's record, and what it lists."""
@@ -95,7 +96,7 @@ class Reader:
             refused[Refusal.DEPTH] += len(found)
             found = []
         record = self._record(page, html.Html(page.target.url), None, len(known))
-        return Parsed(record, found, refused, hop=True)
+        return Parsed((record,), found, refused, hop=True)
 
     def _admit(
         self, page: Page, said: html.Html, follow: list[Known], nofollow: list[Known]
@@ -122,28 +123,27 @@ class Reader:
                     found[link.fp] = link
         return list(found.values()), refused
 
-    def _record(self, page: Page, said: html.Html, charset_name: str | None, n_links: int) -> bytes:
+    def _record(self, page: Page, said: html.Html, charset_name: str | None, n_links: int) -> Line:
         fetched = page.fetched
         body = fetched.body
-        return encode(
-            PageRecord(
-                status=fetched.status,
-                content_type=fetched.headers.get("content-type"),
-                charset=charset_name,
-                bytes=None if body is None else len(body),
-                wire_bytes=fetched.wire_bytes,
-                elapsed_ms=round(fetched.elapsed * 1000),
-                attempts=page.attempts,
-                truncated=fetched.truncated,
-                title=said.title,
-                lang=said.lang,
-                canonical=said.canonical,
-                robots=said.robots,
-                n_links=n_links,
-                hash=None if body is None else sha1(body, usedforsecurity=False).hexdigest(),
-                **common(page.target, self._reading.run, page.at),
-            )
+        record = PageRecord(
+            status=fetched.status,
+            content_type=fetched.headers.get("content-type"),
+            charset=charset_name,
+            bytes=None if body is None else len(body),
+            wire_bytes=fetched.wire_bytes,
+            elapsed_ms=round(fetched.elapsed * 1000),
+            attempts=page.attempts,
+            truncated=fetched.truncated,
+            title=said.title,
+            lang=said.lang,
+            canonical=said.canonical,
+            robots=said.robots,
+            n_links=n_links,
+            hash=None if body is None else sha1(body, usedforsecurity=False).hexdigest(),
+            **common(page.target, self._reading.run, page.at),
         )
+        return Line(Verdict.FETCHED, encode(record))
 
 
 def make_scope(reading: Reading) -> Scope:

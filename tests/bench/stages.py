@@ -17,7 +17,7 @@ from crawler.fetch import decode
 from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
-from crawler.model import Fetched, Line, Link, Page, Parsed, Settled, Target, Verdict
+from crawler.model import Fetched, Link, Page, Parsed, Settled, Target, Verdict
 from crawler.parse import charset, complexity, frames, html
 from crawler.parse.frames import Batch, Report
 from crawler.parse.lab import BATCH
@@ -178,7 +178,7 @@ async def lending(meter: Meter, sample: Sample) -> None:
 async def writing(meter: Meter, sample: Sample) -> None:
     """Records into a file, in batches as large as they are when there is much to do."""
     reader = _reader()
-    lines = [Line(Verdict.FETCHED, _parsed(reader, page).record) for page in sample.pages]
+    lines = [line for page in sample.pages for line in _parsed(reader, page).lines]
     sink = JsonlSink([await Output.open(str(sample.scratch / "out"), OVERWRITE)], ["page"])
     with meter("sink", "page", 10 * len(lines)):
         for _ in range(10):

@@ -107,7 +107,7 @@ def break_promise(variant: str) -> None:
         async def commit_first(settle: Settle, batch: list[Done]) -> None:
             settle._gathered += batch
             await commit(settle)
-            await settle.sink.write([done.line for done in batch if done.line is not None])
+            await settle.sink.write([line for done in batch for line in done.lines])
 
         _put(Settle, "_write", commit_first)
 

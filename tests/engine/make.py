@@ -82,7 +82,7 @@ class LineParser:
             truncated=page.fetched.truncated,
             **common(page.target, 1, page.at),
         )
-        return Parsed(encode(record), found)
+        return Parsed((Line("page", encode(record)),), found)
 
 
 class ListSink:

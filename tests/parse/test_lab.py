@@ -44,7 +44,7 @@ def parts(result: Parsed | Failed) -> object:
     """Return what counts of a result, whatever sequences it is made of."""
     if isinstance(result, Failed):
         return result
-    return (result.record, list(result.found), dict(result.refused))
+    return (list(result.lines), list(result.found), dict(result.refused))
 
 
 @contextlib.asynccontextmanager

@@ -52,7 +52,9 @@ def parsed(outcome: Parsed | Failed) -> Parsed:
 
 
 def record(outcome: Parsed | Failed) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(parsed(outcome).record)
+    (line,) = parsed(outcome).lines
+    assert line.type == "page"
+    fields: dict[str, Any] = json.loads(line.data)
     return fields
 
 
@@ -305,7 +307,7 @@ def test_parameters_to_be_dropped_are_dropped() -> None:
 
 def lines(outcome: Parsed | Failed) -> list[str]:
     """A record as every line-splitter sees it."""
-    return parsed(outcome).record.decode().splitlines()
+    return parsed(outcome).lines[0].data.decode().splitlines()
 
 
 def test_a_record_is_one_line_to_every_splitter() -> None:
@@ -352,4 +354,4 @@ def test_surrogates_in_the_markup_become_u_fffd() -> None:
 def test_quotes_and_controls_are_escaped() -> None:
     kind = 'text/html; x="\\\x01\x1b[31m'
     assert record(reader().read(page("x", {"content-type": kind})))["content_type"] == kind
-    assert b"\x1b" not in parsed(reader().read(page("x", {"content-type": kind}))).record
+    assert b"\x1b" not in parsed(reader().read(page("x", {"content-type": kind}))).lines[0].data
