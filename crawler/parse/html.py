@@ -48,13 +48,17 @@ class Html:
     cut: int = 0
 
 
-def read(source: str | bytes, url: str, agent: str, robots_headers: str = "") -> Html:
+def tree(source: str | bytes) -> LexborHTMLParser:
+    """Parse a page, as a browser that runs scripts would (without running any)."""
+    return LexborHTMLParser(source, scripting=True)
+
+
+def read(tree: LexborHTMLParser, url: str, agent: str, robots_headers: str = "") -> Html:
     """Read a page fetched from ``url``.
 
     ``agent`` is our product token: directives that name another robot are not for us.
     ``robots_headers`` is the X-Robots-Tag, a line for each.
     """
-    tree = LexborHTMLParser(source, scripting=True)
     page = Html(url, robots=directives(robots_headers, agent))
     root = tree.root
     if root is not None and (lang := root.attrs.get("lang")):

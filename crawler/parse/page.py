@@ -75,12 +75,8 @@ class Reader:
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         name = charset.sniff(fetched.body, kind)
-        said = html.read(
-            charset.text(fetched.body, name),
-            page.target.url,
-            self._reading.agent,
-            robots_tag,
-        )
+        tree = html.tree(charset.text(fetched.body, name))
+        said = html.read(tree, page.target.url, self._reading.agent, robots_tag)
         follow = self.references.look_up(said.base, said.follow)
         nofollow = self.references.look_up(said.base, said.nofollow)
         n_links = len({known.link.url for known in (*follow, *nofollow) if known.link})

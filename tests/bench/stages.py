@@ -119,7 +119,7 @@ async def parsing(meter: Meter, sample: Sample) -> None:
             complexity.too_complex(body)
     with meter("parse", "page", count):
         said = [
-            html.read(charset.text(body, name), page.target.url, "crawlway")
+            html.read(html.tree(charset.text(body, name)), page.target.url, "crawlway")
             for page, body, name in zip(sample.pages, bodies, names, strict=True)
         ]
     reader = _reader()

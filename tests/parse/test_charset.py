@@ -24,7 +24,7 @@ SAMPLES = {
 def titled(body: bytes, content_type: str = "text/html") -> str | None:
     """Return the title of a page as the crawl reads it."""
     source = text(body, sniff(body, content_type))
-    return html.read(source, "http://h/", "crawlway").title
+    return html.read(html.tree(source), "http://h/", "crawlway").title
 
 
 # What wins over what
@@ -283,4 +283,4 @@ def test_what_has_no_character_becomes_u_fffd() -> None:
 @given(st.binary(max_size=300), st.sampled_from([*SAMPLES, "utf-8", "utf-16", "x-user-defined"]))
 def test_any_bytes_in_any_encoding_can_be_read(body: bytes, label: str) -> None:
     name = sniff(body, f"text/html; charset={label}")
-    html.read(text(body, name), "http://h/", "crawlway")
+    html.read(html.tree(text(body, name)), "http://h/", "crawlway")

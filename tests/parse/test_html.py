@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.parse.html import MAX_LINKS, MAX_TITLE, Html, directives, read
+from crawler.parse.html import MAX_LINKS, MAX_TITLE, Html, directives, read, tree
 
 URL = "http://h/dir/page?q=1"
 
 
 def said(source: str | bytes, url: str = URL, robots: str = "") -> Html:
-    return read(source, url, "crawlway", robots)
+    return read(tree(source), url, "crawlway", robots)
 
 
 def followed(source: str | bytes) -> list[str]:

@@ -67,7 +67,8 @@ def read_page(text: str) -> object:
     body = octets(text)
     if complexity.too_complex(body) is not None:
         return None
-    return html.read(charset.text(body, charset.sniff(body, "text/html")), HOME, "crawlway")
+    source = charset.text(body, charset.sniff(body, "text/html"))
+    return html.read(html.tree(source), HOME, "crawlway")
 
 
 def obey(text: str) -> object:
