@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TextIO
 
+from crawler import heap
 from crawler.app import check, join, open_frontier
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 def run(settings: Settings) -> Exit:
     """Crawl, talk on stderr, and return the exit code."""
+    heap.keep()
     on_terminal = _is_terminal(sys.stderr)
     stderr = Stderr()
     progress = Progress(stderr, _shown(settings, on_terminal=on_terminal))

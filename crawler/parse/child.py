@@ -5,8 +5,6 @@ ends when that socket does, and arms an alarm for every page, so that a page it 
 done with cannot outlive its parent.
 """
 
-import contextlib
-import ctypes
 import mmap
 import os
 import resource
@@ -19,6 +17,7 @@ from typing import BinaryIO, cast
 
 from selectolax.lexbor import SelectolaxError
 
+from crawler import heap
 from crawler.model import Failed, Fault, Page
 from crawler.parse import frames
 from crawler.parse.frames import Batch, Bug, Report, Result, Setup
@@ -40,6 +39,7 @@ def main(descriptor: int, slot: int, memory: int, deadline: float) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    heap.keep()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, frames.SLOT.size) as shared:
@@ -79,7 +79,7 @@ class _Child:
                 self._report(first, results)
                 first, results, flushed = number + 1, [], now
             if len(page.fetched.body or b"") > LARGE:
-                _trim()
+                heap.trim()
         signal.setitimer(signal.ITIMER_REAL, 0)
         frames.SLOT.pack_into(self._shared, 0, frames.IDLE)
         if results:
@@ -118,9 +118,3 @@ def _receive(source: BinaryIO) -> Setup | Batch | None:
     length = frames.length(head)
     data = source.read(length)
     return frames.order(data) if len(data) == length else None
-
-
-def _trim() -> None:
-    """Give free memory back to the system, where the C library can."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)

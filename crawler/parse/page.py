@@ -77,15 +77,20 @@ class Reader:
         name = charset.sniff(fetched.body, kind)
         tree = html.tree(charset.text(fetched.body, name))
         said = html.read(tree, page.target.url, self._reading.agent, robots_tag)
-        follow = self.references.look_up(said.base, said.follow)
-        nofollow = self.references.look_up(said.base, said.nofollow)
-        n_links = len({known.link.url for known in (*follow, *nofollow) if known.link})
+        follow, cut = self.references.look_up(said.base, said.follow, based=said.based)
+        nofollow: list[Known] = []
+        if said.nofollow:
+            nofollow, also = self.references.look_up(said.base, said.nofollow, based=said.based)
+            cut += also
+        n_links = len({known.link.fp for known in (*follow, *nofollow) if known.link})
         found, refused = self._admit(page, said, follow, nofollow)
+        if cut:
+            refused[Refusal.TOO_MANY] = cut
         return Parsed((self._record(page, said, name, n_links),), found, refused)
 
     def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
         """Return a sitemap's record, and what it lists."""
-        known = self.references.look_up(page.target.url, dict.fromkeys(listed))
+        known, _ = self.references.look_up(page.target.url, listed, most=sitemap.MOST_URLS)
         refused = Counter(each.refusal for each in known if each.refusal is not None)
         found = [each.link for each in known if each.link and each.refusal is None]
         if page.target.hops >= sitemap.MOST_NESTED:
@@ -99,16 +104,15 @@ class Reader:
     ) -> tuple[list[Link], Counter[Refusal]]:
         """Return the links that may be followed from a page, and count the others."""
         refused: Counter[Refusal] = Counter()
-        if said.cut:
-            refused[Refusal.TOO_MANY] = said.cut
         obeyed = self._reading.nofollow
         page_nofollow = obeyed and not {"nofollow", "none"}.isdisjoint(said.robots)
         deepest = page.target.depth == self._reading.max_depth
         found: dict[int, Link] = {}
         for links, marked in ((follow, page_nofollow), (nofollow, obeyed)):
-            for link, refusal in links:
-                if link is None or refusal is not None:
-                    refused[refusal or Refusal.INVALID] += 1
+            for known in links:
+                link = known.link
+                if link is None or known.refusal is not None:
+                    refused[known.refusal or Refusal.INVALID] += 1
                 elif marked:
                     refused[Refusal.NOFOLLOW] += 1
                 elif self._reading.sitemap == "only":

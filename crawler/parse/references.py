@@ -1,30 +1,38 @@
 """What references on pages come to, resolved once for each folder.
 
 Navigation repeats on every page of a folder, and resolving a reference is a good part of
-a page's cost; remembering the answers saves about a seventh of all CPU.
+a page's cost; remembering the answers saves about a seventh of all CPU. A page whose links
+are all known costs one look-up for each, made in C.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import msgspec
 
 from crawler.model import Link, Refusal
 from crawler.policy import urls
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
 
-FOLDERS = 64
-MOST_IN_FOLDER = 50_000
+MOST_LINKS = 20_000
+"""Links taken from one page; references beyond them are counted as refused."""
+
+MOST_KNOWN = 50_000
+"""References remembered, of all folders together: about 15 MB. Then all are forgotten."""
+
+_STRIPPED = "".join(map(chr, range(33)))  # what the URL standard strips: C0 and space
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True, eq=False):
     """A reference's link (None: it is no http(s) URL) and why it may not be followed."""
 
     link: Link | None
     refusal: Refusal | None
 
 
-_INVALID = Known(None, Refusal.INVALID)
+_NOWHERE = Known(None, None)
+"""To the page itself."""
 
 
 class References:
@@ -34,37 +42,79 @@ class References:
         self._canon = canon
         self._scope = scope
         self._version = scope.version
-        self._folders: OrderedDict[str, dict[str, Known]] = OrderedDict()
+        self._folders: dict[tuple[str, bool], dict[str, Known]] = {}
+        self._known = 0
         self.joins = 0
 
-    def look_up(self, base: str, references: Iterable[str]) -> list[Known]:
-        """Return what each reference on a page with this base comes to."""
-        folder = self._folder(urls.directory(base))
-        found = []
-        for reference in references:
-            known = folder.get(reference)
+    def look_up(
+        self,
+        base: str,
+        references: Sequence[str],
+        *,
+        based: bool = False,
+        most: int = MOST_LINKS,
+    ) -> tuple[list[Known], int]:
+        """Return what the references on a page with this base come to, each once, in order.
+
+        ``based``: the page has named its base, so that an empty reference leads there; else
+        it is to the page itself, and none. The number is that of references beyond ``most``.
+        """
+        folder = self._folder(base, based=based)
+        plain = [reference.partition("#")[0] for reference in references]
+        found = dict.fromkeys(map(folder.get, plain))
+        found.pop(_NOWHERE, None)
+        if None in found or len(found) > most:
+            return self._learn(base, folder, references, most)
+        return cast("list[Known]", list(found)), 0
+
+    def _learn(
+        self, base: str, folder: dict[str, Known], references: Iterable[str], most: int
+    ) -> tuple[list[Known], int]:
+        """Return the same where not all is known."""
+        found: dict[Known, None] = {}
+        beyond: set[str] = set()
+        for plain in dict.fromkeys(map(_plain, references)):
+            known = folder.get(plain)
+            if known is _NOWHERE:
+                continue
+            if len(found) >= most and known not in found:
+                beyond.add(plain)
+                continue
             if known is None:
-                known = self._resolve(base, reference)
+                known = self._resolve(base, plain)
                 # A query alone, or a bare scheme, means another URL on another page.
-                bare = reference[:1] in ("", "?") or (":" in reference and "//" not in reference)
-                if not bare or known is _INVALID:
-                    folder[reference] = known
-            found.append(known)
-        return found
+                bare = plain[:1] in ("", "?") or (":" in plain and "//" not in plain)
+                if not bare or known.link is None:
+                    folder[plain] = known
+                    self._known += 1
+            found[known] = None
+        return list(found), len(beyond)
 
     def _resolve(self, base: str, reference: str) -> Known:
         self.joins += 1
         link = self._canon.link(base, reference)
-        return _INVALID if link is None else Known(link, self._scope.refuses(link.url))
+        if link is None:
+            return Known(None, Refusal.INVALID)
+        return Known(link, self._scope.refuses(link.url))
 
-    def _folder(self, name: str) -> dict[str, Known]:
-        if self._version != self._scope.version:
+    def _folder(self, base: str, *, based: bool) -> dict[str, Known]:
+        """Return what is known in the folder of a page, having forgotten all if it is much."""
+        if self._version != self._scope.version or self._known > MOST_KNOWN:
             self._version = self._scope.version
             self._folders.clear()
+            self._known = 0
+        name = urls.directory(base), based
         folder = self._folders.get(name)
-        if folder is None or len(folder) > MOST_IN_FOLDER:
-            folder = self._folders[name] = {}
-            if len(self._folders) > FOLDERS:
-                self._folders.popitem(last=False)
-        self._folders.move_to_end(name)
+        if folder is None:
+            folder = self._folders[name] = {} if based else {"": _NOWHERE}
         return folder
+
+
+def _plain(reference: str) -> str:
+    """Return a reference without the spaces around it and without fragment."""
+    reference = reference.strip(_STRIPPED)
+    if "#" in reference:
+        reference = reference.partition("#")[0]
+        if reference != reference.rstrip(_STRIPPED):
+            reference += "#"  # without it, the spaces before it would go, too
+    return reference

@@ -126,7 +126,7 @@ async def parsing(meter: Meter, sample: Sample) -> None:
     references = References(CANON, reader.scope)
     with meter("links, most known from their folder", "page", count):
         for each in said:
-            references.look_up(each.base, each.follow)
+            references.look_up(each.base, each.follow, based=each.based)
     with meter("canonicalise", "link", sum(len(each.follow) for each in said)):
         for each in said:
             for reference in each.follow:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.parse.html import MAX_LINKS, MAX_TITLE, Html, directives, read, tree
+from crawler.parse.html import MAX_TITLE, Html, directives, read, tree
 
 URL = "http://h/dir/page?q=1"
 
@@ -106,9 +106,9 @@ def test_the_base_is_the_first_valid_one(source: str, base: str) -> None:
     assert page.based == (base != URL)
 
 
-def test_a_reference_to_nothing_is_a_link_where_there_is_a_base() -> None:
-    assert followed("<a href=''>x</a><a href='#top'>y</a>") == []
-    assert followed("<base href=/x><a href='#top'>y</a>") == [""]
+def test_a_bare_fragment_leads_elsewhere_only_where_there_is_a_base() -> None:
+    assert followed("<a href=x>x</a><a href='#top'>y</a>") == ["x"]
+    assert followed("<base href=/x><a href='#top'>y</a>") == ["#top"]
 
 
 # Where links are
@@ -131,7 +131,7 @@ def test_a_reference_to_nothing_is_a_link_where_there_is_a_base() -> None:
         ("<link hreflang=de href=x>", []),
         ("<img src=x><script src=x></script><form action=x>", []),
         ("<a name=x>", []),
-        ("<a href>", []),
+        ("<a href>", [""]),
         ("<template><a href=x></template>", []),
         ("<!-- <a href=x> -->", []),
         ("<script>'<a href=x>'</script>", []),
@@ -148,10 +148,9 @@ def test_links_are_where_the_design_says(source: str, links: list[str]) -> None:
 @pytest.mark.parametrize(
     ("reference", "link"),
     [
-        ("  x  ", "x"),
-        ("&#9;&#10;x&#13;&#12;&#1;", "x"),
-        ("x#frag", "x"),
-        ("x #frag", "x #"),  # the URL standard has the space in the path
+        ("  x  ", "  x  "),
+        ("&#9;x&#13;&#12;&#1;", "\tx\r\f\1"),
+        ("x#frag", "x#frag"),
         ("a b", "a b"),
         ("a&#10;b", "a\nb"),
         ("?a=1&amp;b=2", "?a=1&b=2"),
@@ -159,23 +158,13 @@ def test_links_are_where_the_design_says(source: str, links: list[str]) -> None:
         ("mailto:x@y", "mailto:x@y"),
     ],
 )
-def test_references_are_kept_as_written_but_for_fragment_and_space(
-    reference: str, link: str
-) -> None:
+def test_references_are_kept_as_written(reference: str, link: str) -> None:
     assert followed(f'<a href="{reference}">x</a>') == [link]
 
 
-@pytest.mark.parametrize("reference", ["", " ", "#", "#top", " #top", "&#10;#"])
-def test_a_reference_to_the_page_itself_is_none(reference: str) -> None:
-    assert followed(f'<a href="{reference}">x</a>') == []
-
-
-def test_each_reference_is_named_once_in_the_order_found() -> None:
-    page = "<link rel=next href=n><a href=b><a href=a><a href=b#x><a href=n>"
-    assert followed(page) == ["n", "b", "a"]
-
-
-# Meta refresh
+def test_references_come_in_the_order_found() -> None:
+    page = "<link rel=next href=n><a href=b><a href=a><iframe src=f></iframe><a href=b#x><a href=n>"
+    assert followed(page) == ["n", "b", "a", "f", "b#x", "n"]
 
 
 @pytest.mark.parametrize(
@@ -185,14 +174,14 @@ def test_each_reference_is_named_once_in_the_order_found() -> None:
         ("5;URL=x", ["x"]),
         ("0, url=x", ["x"]),
         ("0 url=x", ["x"]),
-        ("  3.5 ; url = x ", ["x"]),
+        ("  3.5 ; url = x ", ["x "]),
         ("0;x", ["x"]),
         ("0; url='x'", ["x"]),
         ('0; url="x y"z', ["x y"]),
         ("0; url='x", ["x"]),
         ("0; 'x'", ["x"]),
         ("0;url=http://i/?a=1;b=2", ["http://i/?a=1;b=2"]),
-        ("0;url=x#frag", ["x"]),
+        ("0;url=x#frag", ["x#frag"]),
         ("0;urls", ["urls"]),
         ("0", []),
         ("0;", []),
@@ -299,19 +288,6 @@ def test_what_a_broken_head_pushes_into_the_body_still_counts() -> None:
 # Limits and noise
 
 
-def test_only_so_many_links_are_taken_and_the_rest_counted() -> None:
-    page = said("".join(f"<a href={number}>x</a>" for number in range(MAX_LINKS + 7)))
-    assert len(page.follow) == MAX_LINKS
-    assert page.cut == 7
-    marked = said("".join(f"<a rel=nofollow href={number}>" for number in range(MAX_LINKS + 7)))
-    assert (len(marked.nofollow), marked.cut) == (MAX_LINKS, 7)
-
-
-def test_repetitions_beyond_the_limit_are_not_cut() -> None:
-    links = [*range(MAX_LINKS), 0, 1, 2]
-    assert said("".join(f"<a href={number}>" for number in links)).cut == 0
-
-
 def test_text_and_bytes_read_the_same() -> None:
     source = "<html lang=de><title>é</title><base href=/b/><a href=ü rel=nofollow>x</a><a href=ö>"
     assert said(source) == said(source.encode())
@@ -340,8 +316,7 @@ soup = st.lists(
 
 @given(st.one_of(soup, st.text(max_size=200)))
 def test_any_text_can_be_read(source: str) -> None:
-    for link in said(source.encode(errors="surrogatepass")).follow:
-        assert "#" not in link
+    said(source.encode(errors="surrogatepass"))
 
 
 @given(st.binary(max_size=300))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Refusal, Target, Truncated
-from crawler.parse.html import MAX_LINKS
 from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.references import MOST_LINKS
 from crawler.policy.urls import fingerprint
 
 URL = "http://h/dir/page"
@@ -224,9 +224,9 @@ def test_a_link_out_of_scope_is_refused_for_that_though_marked_nofollow() -> Non
 
 
 def test_links_beyond_the_cap_are_counted_as_too_many() -> None:
-    body = "".join(f"<a href={number}>x</a>" for number in range(MAX_LINKS + 5))
+    body = "".join(f"<a href={number}>x</a>" for number in range(MOST_LINKS + 5))
     outcome = parsed(reader().read(page(body)))
-    assert len(outcome.found) == MAX_LINKS
+    assert len(outcome.found) == MOST_LINKS
     assert outcome.refused == {Refusal.TOO_MANY: 5}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from crawler.model import Refusal
 from crawler.parse import references as room
-from crawler.parse.references import References
+from crawler.parse.references import MOST_LINKS, Known, References
 from crawler.policy import urls
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
@@ -67,6 +67,12 @@ REFERENCES = [
 ]
 
 
+def one(references: References, base: str, reference: str) -> Known:
+    (known,), cut = references.look_up(base, [reference], based=True)
+    assert not cut
+    return known
+
+
 def fresh(kind: str = "host") -> tuple[References, Scope]:
     scope = Scope("any" if kind == "any" else "host")
     scope.widen("http://h/")
@@ -96,12 +102,16 @@ visits = st.lists(st.tuples(st.sampled_from(BASES), st.lists(written, max_size=6
 def test_the_cache_changes_no_answer(pages: list[tuple[str, list[str]]]) -> None:
     references, scope = fresh()
     for base, written_there in pages:
-        found = references.look_up(base, written_there)
-        for reference, known in zip(written_there, found, strict=True):
+        together, _ = references.look_up(base, written_there, based=True)
+        singly = [one(references, base, reference) for reference in written_there]
+        assert {(known.link, known.refusal) for known in together} == {
+            (known.link, known.refusal) for known in singly
+        }
+        for reference, known in zip(written_there, singly, strict=True):
             url = urls.resolve(base, reference)
             url = url and Canon().of(url).url
             if url is None:
-                assert known == (None, Refusal.INVALID)
+                assert (known.link, known.refusal) == (None, Refusal.INVALID)
             else:
                 assert known.link is not None
                 assert known.link.url == url
@@ -113,7 +123,7 @@ def test_the_cache_changes_no_answer(pages: list[tuple[str, list[str]]]) -> None
 def test_a_scheme_alone_is_not_the_same_for_the_whole_folder(reference: str) -> None:
     references, _ = fresh()
     for base in ("http://h/d/one?x", "http://h/d/two"):
-        (known,) = references.look_up(base, [reference])
+        known = one(references, base, reference)
         assert known.link is not None
         assert known.link.url == urls.resolve(base, reference)
 
@@ -136,53 +146,93 @@ def test_another_folder_resolves_anew() -> None:
 def test_what_depends_on_the_page_is_resolved_every_time(reference: str) -> None:
     references, _ = fresh()
     for page in ("a", "b", "a"):
-        references.look_up(f"http://h/d/{page}", [reference])
+        references.look_up(f"http://h/d/{page}", [reference], based=True)
     assert references.joins == 3
 
 
 def test_a_change_of_scope_drops_what_was_remembered() -> None:
     references, scope = fresh()
-    ask = ("http://h/d/", ["http://i/x"])
-    assert references.look_up(*ask)[0].refusal is Refusal.SCOPE
-    assert references.look_up(*ask)[0].refusal is Refusal.SCOPE
+    ask = ("http://h/d/", "http://i/x")
+    assert one(references, *ask).refusal is Refusal.SCOPE
+    assert one(references, *ask).refusal is Refusal.SCOPE
     assert references.joins == 1
     scope.widen("http://h/other")  # nothing new
-    references.look_up(*ask)
+    one(references, *ask)
     assert references.joins == 1
     scope.widen("http://i/")
-    assert references.look_up(*ask)[0].refusal is None
+    assert one(references, *ask).refusal is None
     assert references.joins == 2
 
 
 def test_patterns_refuse_by_their_own_reasons() -> None:
     scope = Scope("any", [re.compile("/in")], [re.compile("/inner")])
     references = References(Canon(), scope)
-    found = references.look_up("http://h/", ["/in", "/inner", "/out"])
+    found, _ = references.look_up("http://h/", ["/in", "/inner", "/out"])
     assert [known.refusal for known in found] == [None, Refusal.EXCLUDE, Refusal.INCLUDE]
 
 
 def test_dropped_parameters_are_gone_before_urls_are_compared() -> None:
     scope = Scope("any")
     references = References(Canon(["utm_*"]), scope)
-    one, other = references.look_up("http://h/", ["/x?utm_source=a&b=1", "/x?b=1"])
-    assert one == other
+    (tagged, plain), _ = references.look_up("http://h/", ["/x?utm_source=a&b=1", "/x?b=1"])
+    assert tagged.link == plain.link
 
 
-def test_only_so_many_folders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "FOLDERS", 2)
-    references, _ = fresh()
-    for folder in ("a", "b", "a", "c"):  # c drives out b, the one longest unused
-        references.look_up(f"http://h/{folder}/", ["x"])
-    assert references.joins == 3
-    references.look_up("http://h/a/", ["x"])
-    assert references.joins == 3
-    references.look_up("http://h/b/", ["x"])
-    assert references.joins == 4
-
-
-def test_only_so_much_of_a_folder_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MOST_IN_FOLDER", 3)
+def test_only_so_much_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MOST_KNOWN", 3)
     references, _ = fresh()
     for page in range(10):
-        references.look_up(f"http://h/d/{page}", [f"x{page}", f"y{page}"])
-        assert all(len(folder) <= 5 for folder in references._folders.values())
+        references.look_up(f"http://h/{page % 2}/", [f"x{page}", f"y{page}"])
+        assert sum(map(len, references._folders.values())) <= 3 + 2 + 2
+    assert references.joins == 20
+
+
+@pytest.mark.parametrize("reference", ["", " ", "#top", " #top", "\t#\n"])
+def test_a_reference_to_the_page_itself_is_none(reference: str) -> None:
+    references, _ = fresh()
+    for _ in range(2):
+        assert (
+            references.look_up("http://h/d/x", ["a", reference])[0]
+            == (references.look_up("http://h/d/x", ["a"])[0])
+        )
+    based, _ = references.look_up("http://h/d/base", [reference], based=True)
+    assert [known.link and known.link.url for known in based] == ["http://h/d/base"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "url"),
+    [
+        (" x ", "http://h/d/x"),
+        ("x#a", "http://h/d/x"),
+        ("x#", "http://h/d/x"),
+        ("x #a", "http://h/d/x%20"),
+        ("\nx#a b ", "http://h/d/x"),
+        ("x?q#a?b", "http://h/d/x?q"),
+    ],
+)
+def test_spaces_around_and_fragments_count_for_nothing(reference: str, url: str) -> None:
+    references, _ = fresh()
+    for _ in range(2):
+        known = one(references, "http://h/d/page", reference)
+        assert known.link is not None
+        assert known.link.url == url
+        assert urls.resolve("http://h/d/page", reference) == url
+
+
+def test_fragments_of_one_page_are_one_link() -> None:
+    references, _ = fresh()
+    for _ in range(2):
+        assert len(references.look_up("http://h/", ["/x#a", "/x", "/x#b", " /x"])[0]) == 1
+    assert references.joins == 1
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_no_more_than_so_many_links_of_a_page_count(*, known: bool) -> None:
+    references, _ = fresh()
+    many = [str(number) for number in range(MOST_LINKS + 7)]
+    if known:
+        references.look_up("http://h/", many, most=MOST_LINKS + 7)
+    found, cut = references.look_up("http://h/", [*many, "0#again", *many[-3:]])
+    assert (len(found), cut) == (MOST_LINKS, 7)
+    assert [each.link and each.link.url for each in found[:2]] == ["http://h/0", "http://h/1"]
+    assert references.look_up("http://h/", [*many[:MOST_LINKS], "0", "#x"])[1] == 0
