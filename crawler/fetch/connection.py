@@ -183,10 +183,16 @@ def _sound(head: bytes) -> bytes:
                 if field is not None:
                     sound.append(field[1] + field[2])
         head = b"\n".join(sound)
-    lengths = _LENGTH.findall(head)
-    if len(lengths) > 1 or (lengths and b"," in lengths[0]):
-        values = {value.strip() for each in lengths for value in each.split(b",")}
+    at = head.lower().find(b"\ncontent-length")
+    return head if at < 0 else _with_one_length(head, at)
+
+
+def _with_one_length(head: bytes, at: int) -> bytes:
+    """Return a head whose first Content-Length is ``at``, with all of them in one if they agree."""
+    rest = head[at + 1 :]
+    if b"," in rest.partition(b"\n")[0] or b"\ncontent-length" in rest.lower():
+        values = {value.strip() for each in _LENGTH.findall(head) for value in each.split(b",")}
         if len(values) == 1:
             line = b"\nContent-Length: %b\r\n" % values.pop()
-            head = _LENGTH.sub(b"", head).replace(b"\n", line, 1)
+            return _LENGTH.sub(b"", head).replace(b"\n", line, 1)
     return head

@@ -1,13 +1,14 @@
 """One response on its way in: decoded as it comes, capped on the wire and decoded."""
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import quote
 
 import aiohttp
-from aiohttp import ClientResponse
 
 from crawler.fetch import decode
 from crawler.fetch.connection import BrokenFraming
+from crawler.fetch.request import Response
 from crawler.model import Failed, Fault, Fetched, Outcome, Truncated
 from crawler.policy import media
 
@@ -28,18 +29,20 @@ class Exchange:
     def __init__(
         self,
         url: str,
-        response: ClientResponse,
+        response: Response,
         cap: int,
         deadline: asyncio.Timeout,
         large: asyncio.Semaphore,
         started: float,
+        now: Callable[[], float],
     ) -> None:
         self._url = url
         self._response = response
         self._cap = cap
         self._deadline = deadline
         self._large = large
-        self._waited = asyncio.get_running_loop().time() - started
+        self._now = now
+        self._waited = now() - started
         self._started = started
         self._chunks: list[bytes] = []
         self._size = 0
@@ -121,11 +124,11 @@ class Exchange:
         self._size += len(piece)
         if self._size > SMALL_BODY and not self._holds_large:
             # Waiting for our own permits is not the server's time.
-            left = (self._deadline.when() or 0.0) - asyncio.get_running_loop().time()
+            left = (self._deadline.when() or 0.0) - self._now()
             self._deadline.reschedule(None)
             await self._large.acquire()
             self._holds_large = True
-            self._deadline.reschedule(asyncio.get_running_loop().time() + left)
+            self._deadline.reschedule(self._now() + left)
 
     def _cut(self) -> Truncated:
         """Hang up, and cut what was kept down to the cap."""
@@ -170,14 +173,14 @@ class Exchange:
             _headers(self._response),
             body,
             self._wire_bytes,
-            asyncio.get_running_loop().time() - self._started,
+            self._now() - self._started,
             truncated,
             self._waited,
             self._holds_large,
         )
 
 
-def _headers(response: ClientResponse) -> dict[str, str]:
+def _headers(response: Response) -> dict[str, str]:
     """Return headers by lower-case name: lists joined, of anything else the first.
 
     Bytes that are no UTF-8, which arrive as lone surrogates, are percent-encoded in a
@@ -196,7 +199,7 @@ def _headers(response: ClientResponse) -> dict[str, str]:
     return headers
 
 
-def _readable(response: ClientResponse) -> bool:
+def _readable(response: Response) -> bool:
     """Whether a body is of use: HTML, of unknown type, or so small that it costs nothing."""
     content_type = response.headers.get("Content-Type", "")
     if not media.kind(content_type) or media.is_html(content_type):

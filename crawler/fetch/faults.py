@@ -5,6 +5,7 @@ import socket
 import ssl
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from crawler.model import Failed, Fault
 
@@ -32,7 +33,7 @@ def failed(error: Exception) -> Failed:
             return Failed(Fault.CONNECT, _words(error.os_error))
         case aiohttp.ServerDisconnectedError():
             return Failed(Fault.DISCONNECT, "the server closed the connection without an answer")
-        case aiohttp.ClientResponseError():
+        case HttpProcessingError():
             return Failed(Fault.PROTOCOL, _words(error), lasting=True)
         case aiohttp.InvalidURL():
             return Failed(Fault.PROTOCOL, "the URL cannot be requested", lasting=True)

@@ -11,14 +11,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import aiohttp
-from aiohttp import (
-    BaseConnector,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-)
+from aiohttp import BaseConnector, ClientRequest
+from aiohttp.http_exceptions import HttpProcessingError
 from isal import isal_zlib
 from multidict import CIMultiDict
 from yarl import URL
@@ -32,6 +26,7 @@ from crawler.fetch.digest import Digest
 from crawler.fetch.exchange import Exchange
 from crawler.fetch.jar import Jar
 from crawler.fetch.proxies import Proxies, Proxy
+from crawler.fetch.request import Requests, Response
 from crawler.fetch.resolve import Resolver
 from crawler.model import Failed, Fault, Fetched, Outcome
 from crawler.policy import media, urls
@@ -79,15 +74,13 @@ class _Route(NamedTuple):
 
     host: str
     headers: Mapping[str, str] | None
-    ssl: bool
-    session: ClientSession
+    requests: Requests
     proxy: Proxy | None
-    through: Mapping[str, Any]
     digest: Digest | None
 
 
 class HttpFetcher:
-    """The Fetcher port over aiohttp. Enter it to open the session."""
+    """The Fetcher port over aiohttp. Enter it to open the connectors."""
 
     def __init__(self, wire: Wire, credentials: Credentials, trust: Trust) -> None:
         self._wire = wire
@@ -95,21 +88,23 @@ class HttpFetcher:
         self._trust = trust
         self._seed_hosts: set[str] = set()
         self._routes: dict[str, _Route] = {}
-        self._through_socks: dict[Proxy, ClientSession] = {}
+        self._through_socks: dict[Proxy, BaseConnector] = {}
         self._large = asyncio.Semaphore(LARGE_BODIES)
         self._now = asyncio.get_running_loop().time
 
     async def __aenter__(self) -> Self:
         wire = self._wire
         resolver = Resolver(wire.overrides or {}, wire.connect_timeout)
-        self._direct = self._open(
-            _Connector(  # without a limit: the workbench and the permits are it
-                ttl_dns_cache=300,
-                dns_cache_max_size=REMEMBERED_NAMES,
-                keepalive_timeout=IDLE,
-                resolver=resolver,
-                socket_factory=guarded_socket,
-            )
+        self._everywhere = CIMultiDict(
+            {"User-Agent": wire.user_agent, "Accept": ACCEPT, "Accept-Encoding": ENCODINGS}
+        )
+        self._everywhere.update(self._credentials.everywhere)
+        self._direct = _Connector(  # without a limit: the workbench and the permits are it
+            ttl_dns_cache=300,
+            dns_cache_max_size=REMEMBERED_NAMES,
+            keepalive_timeout=IDLE,
+            resolver=resolver,
+            socket_factory=guarded_socket,
         )
         for proxy in wire.proxies.socks:
             try:
@@ -119,30 +114,8 @@ class HttpFetcher:
                 message = f"a proxy like {proxy} needs: pip install 'crawlway[socks]'"
                 raise BadSetting(message) from None
             connector = SocksConnector(proxy, limit=0, keepalive_timeout=IDLE)
-            self._through_socks[proxy] = self._open(connector)
+            self._through_socks[proxy] = connector
         return self
-
-    def _open(self, connector: BaseConnector) -> ClientSession:
-        wire = self._wire
-        everywhere = CIMultiDict(
-            {"User-Agent": wire.user_agent, "Accept": ACCEPT, "Accept-Encoding": ENCODINGS}
-        )
-        everywhere.update(self._credentials.everywhere)
-        session = ClientSession(
-            connector=connector,
-            headers=everywhere,
-            cookie_jar=DummyCookieJar(),
-            timeout=ClientTimeout(total=None, sock_connect=wire.connect_timeout),
-            auto_decompress=False,
-            trust_env=False,
-            max_line_size=16_384,
-            max_field_size=65_536,
-            max_headers=1_000,
-        )
-        # A request is one request: aiohttp would repeat it at once, without the site's delay,
-        # when a connection that was kept alive turns out to be closed.
-        session._retry_connection = False
-        return session
 
     async def __aexit__(
         self,
@@ -150,8 +123,8 @@ class HttpFetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for session in (self._direct, *self._through_socks.values()):
-            await session.close()
+        for connector in (self._direct, *self._through_socks.values()):
+            await connector.close()
 
     def admit(self, url: str, userinfo: tuple[str, str] | None = None) -> None:
         """Let a seed's origin have the seeds' credentials."""
@@ -168,29 +141,23 @@ class HttpFetcher:
             return _private(why)
         dial = Dial(route.host, self._trust) if proxy is None else Dial(proxy.host, _ANYWHERE)
         dialling.set(dial)
-        headers, nonce = route.headers, None
+        headers, nonce = None, None
         if self._wire.jar is not None or route.digest is not None:
             headers, nonce = self._own_headers(url, route)
         started = self._now()
         try:
             async with asyncio.timeout(self._wire.timeout) as deadline:
-                response = await route.session.get(
-                    URL(url, encoded=True),
-                    allow_redirects=False,
-                    headers=headers,
-                    ssl=route.ssl,
-                    **route.through,
-                )
+                response = await route.requests.get(url, headers)
                 cap = self._wire.max_size if most is None else most
-                exchange = Exchange(url, response, cap, deadline, self._large, started)
+                exchange = Exchange(url, response, cap, deadline, self._large, started, self._now)
                 content_type = response.headers.get("Content-Type", "")
                 xml = self._wire.xml and media.may_be_sitemap(content_type)
                 outcome = await exchange.read(whole=whole or xml)
                 return self._heard(url, route, response, nonce) or outcome
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # among them TimeoutError
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if proxy is not None and (failed := proxies.failed(proxy, error)) is not None:
                 return failed
-            if isinstance(error, TimeoutError):
+            if isinstance(error, TimeoutError):  # an OSError
                 return faults.late(error, self._wire.timeout, self._wire.connect_timeout)
             if dial.refused is not None:
                 return _private(f"{dial.refused} is a private address")
@@ -219,14 +186,14 @@ class HttpFetcher:
         return headers, nonce
 
     def _heard(
-        self, url: str, route: _Route, response: ClientResponse, nonce: str | None
+        self, url: str, route: _Route, response: Response, nonce: str | None
     ) -> Failed | None:
         """Take in what an answer says of cookies, passwords and the proxy.
 
         Returns a failure if it is no answer of the origin's, or one to a request without
         the password that it wants.
         """
-        if response.status == 407 and route.proxy and route.through and url.startswith("http:"):
+        if response.status == 407 and route.proxy and route.requests.absolute:
             return proxies.fault(route.proxy, "407 Proxy Authentication Required", lasting=True)
         if self._wire.jar is not None:
             self._wire.jar.take(url, response.headers.getall("Set-Cookie", ()))
@@ -243,21 +210,22 @@ class HttpFetcher:
             self._routes.clear()
         headers = self._credentials.headers(origin)
         proxy = wire.proxies.of(origin)
-        session, through = self._direct, {}
+        every = self._everywhere.copy()
+        every.update(headers or {})
+        connector: BaseConnector = self._direct
+        through: dict[str, Any] = {}
         if proxy is not None and proxy.kind == "socks5":
-            session = self._through_socks[proxy]
+            connector = self._through_socks[proxy]
         elif proxy is not None:
             through = {"proxy": URL(str(proxy)), "proxy_headers": proxy.headers}
             if origin.startswith("http:") and proxy.headers:
-                headers = CIMultiDict(headers or {})
-                headers.update(proxy.headers)  # the proxy reads the request itself
+                every.update(proxy.headers)  # the proxy reads the request itself
+        verify = not (wire.insecure and host in self._seed_hosts)
         route = self._routes[origin] = _Route(
             host,
             headers,
-            not (wire.insecure and host in self._seed_hosts),
-            session,
+            Requests(connector, origin, every, wire.connect_timeout, verify=verify, **through),
             proxy,
-            through,
             self._credentials.digest(origin),
         )
         return route

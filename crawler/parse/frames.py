@@ -9,6 +9,7 @@ from crawler.model import Failed, Page, Parsed
 from crawler.parse.page import Reading
 
 _LENGTH = struct.Struct("<I")
+HEAD = _LENGTH.size
 
 SLOT = struct.Struct("<Q")
 """The shared slot names the page in hand, so that a death has a culprit.
@@ -50,24 +51,26 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     results: Sequence[Result]
 
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode_into = msgspec.msgpack.Encoder().encode_into
 _decode_order = msgspec.msgpack.Decoder(Setup | Batch).decode
 _decode_report = msgspec.msgpack.Decoder(Report).decode
 
 
-def frame(message: msgspec.Struct) -> bytes:
-    """Return a message as a frame."""
-    data = _encode(message)
-    return _LENGTH.pack(len(data)) + data
+def frame(message: msgspec.Struct) -> bytearray:
+    """Return a message as a frame, copied no more often than it takes."""
+    data = bytearray(HEAD)
+    _encode_into(message, data, HEAD)
+    _LENGTH.pack_into(data, 0, len(data) - HEAD)
+    return data
 
 
-def order(data: bytes) -> Setup | Batch:
+def order(data: bytes | bytearray) -> Setup | Batch:
     """Return what a frame to a child says."""
     message: Setup | Batch = _decode_order(data)
     return message
 
 
-def report(data: bytes | memoryview) -> Report:
+def report(data: bytes | bytearray | memoryview) -> Report:
     """Return what a frame from a child says."""
     return _decode_report(data)
 
@@ -75,6 +78,3 @@ def report(data: bytes | memoryview) -> Report:
 def length(head: bytes | bytearray) -> int:
     """Return how long the frame is that ``head``, its first four bytes, announces."""
     return int(_LENGTH.unpack(head)[0])
-
-
-HEAD = _LENGTH.size

@@ -211,13 +211,13 @@ async def between_processes(
     sent = received = bodies = 0
     frame, report = frames.frame, frames.report
 
-    def count_sent(message: msgspec.Struct) -> bytes:
+    def count_sent(message: msgspec.Struct) -> bytearray:
         nonlocal sent
         data = frame(message)
         sent += len(data) if isinstance(message, Batch) else 0
         return data
 
-    def count_received(data: bytes | memoryview) -> frames.Report:
+    def count_received(data: bytearray | memoryview) -> frames.Report:
         nonlocal received
         received += len(data)
         return report(data)

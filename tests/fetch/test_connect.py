@@ -82,7 +82,7 @@ async def test_a_crawler_that_takes_its_time_would_be_caught(
     names["both.test"] = ["::1", "127.0.0.1"]
     with dead("::1", port):
         async with fetching(connect_timeout=10, timeout=HASTE) as fetcher:
-            connector: Any = fetcher._direct.connector
+            connector: Any = fetcher._direct
             connector._happy_eyeballs_delay = None
             outcome = failed(await fetcher.fetch(f"http://both.test:{port}/"))
     assert outcome.fault is Fault.TIMEOUT
@@ -110,7 +110,7 @@ async def test_a_name_that_moves_inside_is_refused(
     trust.typed("rebind.test")
     url = f"http://rebind.test:{port}/"
     async with fetching(trust) as fetcher:
-        connector: Any = fetcher._direct.connector
+        connector: Any = fetcher._direct
         for _ in range(2):
             names["rebind.test"] = ["127.0.0.3"]
             fetched(await fetcher.fetch(url))
@@ -182,5 +182,5 @@ async def test_the_names_remembered_are_bounded(
         for number in range(30):
             names[f"h{number}.test"] = ["127.0.0.1"]
             await fetcher.fetch(f"http://h{number}.test/")
-        connector: Any = fetcher._direct.connector
+        connector: Any = fetcher._direct
         assert len(connector._cached_hosts._addrs_rr) == 10

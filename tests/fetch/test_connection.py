@@ -88,7 +88,7 @@ async def test_bytes_that_come_late_are_no_answer_to_the_next_request(web: Web) 
     origin = web.serve(handler)
     async with fetching() as fetcher:
         assert fetched(await fetcher.fetch(origin + "/a")).body == b"ok"
-        connector = fetcher._direct.connector
+        connector = fetcher._direct
         assert connector is not None
         ((idle, _),) = next(iter(connector._conns.values()))
         if idle.closed is not None:

@@ -1,36 +1,25 @@
-"""Faults that no server can be made to show, through aioresponses: each is a value."""
+"""Faults that no server can be made to show: whatever connecting raises is a value."""
 
 import errno
-from collections.abc import Iterator
 from typing import Any
-from unittest.mock import Mock
 
 import aiohttp
-import aioresponses.core as core
 import pytest
-from aiohttp import ClientResponse
-from aioresponses import aioresponses
 
+from crawler.fetch.connection import Connector
 from crawler.model import Failed, Fault
 from tests.fetch.wire import fetching
 
 URL = "http://example.com/"
 
 
-class _Compatible(ClientResponse):
-    """aioresponses 0.7.9 does not know an argument that aiohttp has had since 3.14."""
+def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Have every attempt to connect end like this."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("stream_writer", Mock(output_size=0))
-        super().__init__(*args, **kwargs)
+    async def connect(self: Connector, *asked: Any) -> None:
+        raise error
 
-
-@pytest.fixture
-def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
-    """Answers in place of the wire."""
-    monkeypatch.setattr(core, "ClientResponse", _Compatible)
-    with aioresponses() as answers:
-        yield answers
+    monkeypatch.setattr(Connector, "connect", connect)
 
 
 @pytest.mark.parametrize(
@@ -45,9 +34,9 @@ def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses]:
     ],
 )
 async def test_what_the_wire_raises_is_a_failure(
-    mocked: aioresponses, error: Exception, fault: Fault, lasting: bool
+    monkeypatch: pytest.MonkeyPatch, error: Exception, fault: Fault, lasting: bool
 ) -> None:
-    mocked.get(URL, exception=error)
+    raising(monkeypatch, error)
 
     async with fetching() as fetcher:
         outcome = await fetcher.fetch(URL)
@@ -57,8 +46,8 @@ async def test_what_the_wire_raises_is_a_failure(
     assert outcome.message
 
 
-async def test_a_bug_is_not_taken_for_the_web(mocked: aioresponses) -> None:
-    mocked.get(URL, exception=ZeroDivisionError())
+async def test_a_bug_is_not_taken_for_the_web(monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, ZeroDivisionError())
 
     async with fetching() as fetcher:
         with pytest.raises(ZeroDivisionError):

@@ -23,7 +23,7 @@ UNSAFE = {"yaml.load", "yaml.unsafe_load", "os.system", "os.popen"}
 MAY_IMPORT = {
     "parse/lab.py": {"subprocess"},  # our own parsing children, with arguments of our own
     "parse/ward.py": {"subprocess"},
-    "parse/child.py": {"ctypes"},  # malloc_trim of the C library that is loaded anyway
+    "heap.py": {"ctypes"},  # mallopt and malloc_trim of the C library that is loaded anyway
 }
 MAY_GET = {
     "__init__.py": {"name"},  # the package's lazy API: one of two names, checked before
