@@ -26,6 +26,7 @@ from crawler.frontier.state import Asked, Ready
 from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.process import Started, how_many
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
@@ -41,7 +42,6 @@ PRODUCT = "crawlway"
 USER_AGENT = f"{PRODUCT}/{__version__} (+https://pypi.org/project/crawlway/)"
 
 LEAST_DESCRIPTORS = 32
-MOST_CHILDREN = 4
 DEFAULT_QUEUED = 2_000_000
 
 log = logging.getLogger(__name__)
@@ -116,12 +116,14 @@ async def join(
     sink: Sink,
     frontier: Frontier,
     grace: float | None = GRACE,
+    started: Started | None = None,
 ) -> AsyncIterator[Joined]:
     """Join the rooms for one run; what they hold open is closed at the end.
 
-    ``grace`` is how many seconds it may take to drain (None: as long as it takes). Raises
-    OutOfResources, or BadSetting where a library is missing, before anything has been asked
-    of anyone, and WriteFailed at the end if the cookies cannot be kept.
+    ``grace`` is how many seconds it may take to drain (None: as long as it takes), and
+    ``started`` are parsing children that are on their way already. Raises OutOfResources, or
+    BadSetting where a library is missing, before anything has been asked of anyone, and
+    WriteFailed at the end if the cookies cannot be kept.
     """
     settings, agent, jar = checked.settings, checked.agent, checked.jar
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
@@ -161,7 +163,7 @@ async def join(
         proxies=checked.proxies,
         jar=jar,
     )
-    parsers = _children(settings)
+    parsers = how_many(settings.parsers)
     async with contextlib.AsyncExitStack() as stack:
         if jar is not None and settings.cookie_jar is not None:
             stack.callback(_store, jar, settings.cookie_jar)
@@ -172,7 +174,7 @@ async def join(
             fetcher.admit(canon.of(typed.url).url, typed.userinfo)
         parser: Parser = Reader(reading, scope, guarded=True)
         if parsers:
-            parser = await stack.enter_async_context(Lab(reading, scope, parsers))
+            parser = await stack.enter_async_context(Lab(reading, scope, parsers, started=started))
         crawl = Crawl(
             frontier=frontier,
             fetcher=fetcher,
@@ -320,10 +322,3 @@ def _concurrency(wanted: int) -> int:
     if allowed < wanted:
         log.warning("ulimit -n %d allows %d connections at once", soft, allowed)
     return min(wanted, allowed)
-
-
-def _children(settings: Settings) -> int:
-    """Return how many parsing children to have: as many as cores, four at most."""
-    if settings.parsers is not None:
-        return settings.parsers
-    return min(MOST_CHILDREN, os.cpu_count() or 1)

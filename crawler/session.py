@@ -16,6 +16,7 @@ from crawler.app import check, join, open_frontier
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
 from crawler.model import Line, Mark, Verdict
+from crawler.parse.process import Started
 from crawler.ports import Frontier
 from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
@@ -33,16 +34,17 @@ LAST_WORDS = 0.2
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> Exit:
-    """Crawl, talk on stderr, and return the exit code."""
+def run(settings: Settings, started: Started | None = None) -> Exit:
+    """Crawl, talk on stderr, and return the exit code; for ``started`` see :func:`join`."""
     heap.keep()
     on_terminal = _is_terminal(sys.stderr)
+    talk = on_terminal and not settings.quiet
     stderr = Stderr()
     progress = Progress(stderr, _shown(settings, on_terminal=on_terminal))
     report_log.set_up(_level(settings), settings.log_format, progress)
     try:
         with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
-            return runner.run(_run(settings, progress, talk=on_terminal and not settings.quiet))
+            return runner.run(_run(settings, started, progress, talk=talk))
     except CrawlError as error:
         log.error("%s", error)
         return error.exit
@@ -54,7 +56,9 @@ def run(settings: Settings) -> Exit:
         stderr.flush()
 
 
-async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
+async def _run(
+    settings: Settings, started: Started | None, progress: Progress, *, talk: bool
+) -> Exit:
     checked = check(settings)
     seeds = Seeds(settings.seeds, settings.input)
     sinks: list[JsonlSink] = []
@@ -65,7 +69,7 @@ async def _run(settings: Settings, progress: Progress, *, talk: bool) -> Exit:
 
     async with open_frontier(settings, ready) as frontier:
         (sink,) = sinks
-        async with join(checked, seeds, sink, frontier) as joined:
+        async with join(checked, seeds, sink, frontier, started=started) as joined:
             with _signals(joined.crawl, progress):
                 result = await joined.crawl.run(joined.seeds, progress.update)
             past = frontier.past

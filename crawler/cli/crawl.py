@@ -154,6 +154,9 @@ def crawl(seeds: tuple[str, ...], **flags: Any) -> int:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     gc.disable()  # until all is imported: to look for garbage in that takes 30 ms
-    from crawler.session import run
+    from crawler.parse.process import Started, how_many
 
-    return run(settings)
+    with Started(how_many(settings.parsers)) as started:
+        from crawler.session import run
+
+        return run(settings, started)

@@ -19,7 +19,7 @@ from selectolax.lexbor import SelectolaxError
 
 from crawler import heap
 from crawler.model import Failed, Fault, Page
-from crawler.parse import frames
+from crawler.parse import frames, process
 from crawler.parse.frames import Batch, Bug, Report, Result, Setup
 from crawler.parse.page import Reader
 
@@ -42,7 +42,7 @@ def main(descriptor: int, slot: int, memory: int, deadline: float) -> None:
     heap.keep()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, frames.SLOT.size) as shared:
+    with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, process.SLOT.size) as shared:
         source = cast("BinaryIO", parent.makefile("rb", buffering=256 * 1024))
         setup = _receive(source)
         if isinstance(setup, Setup):
@@ -58,7 +58,7 @@ class _Child:
         self._alarm = alarm
         self._reader = Reader.of(setup.reading)
         self._widen(setup.widened)
-        frames.SLOT.pack_into(self._shared, 0, frames.IDLE)
+        process.SLOT.pack_into(self._shared, 0, process.IDLE)
 
     def serve(self, source: BinaryIO) -> None:
         """Read batch after batch."""
@@ -72,7 +72,7 @@ class _Child:
         results: list[Result] = []
         flushed = time.monotonic()
         for number, page in enumerate(batch.pages, batch.first):
-            frames.SLOT.pack_into(self._shared, 0, number)
+            process.SLOT.pack_into(self._shared, 0, number)
             signal.setitimer(signal.ITIMER_REAL, self._alarm)
             results.append(self._read(page))
             if (now := time.monotonic()) - flushed > FLUSH_AFTER:
@@ -81,7 +81,7 @@ class _Child:
             if len(page.fetched.body or b"") > LARGE:
                 heap.trim()
         signal.setitimer(signal.ITIMER_REAL, 0)
-        frames.SLOT.pack_into(self._shared, 0, frames.IDLE)
+        process.SLOT.pack_into(self._shared, 0, process.IDLE)
         if results:
             self._report(first, results)
 

@@ -11,14 +11,6 @@ from crawler.parse.page import Reading
 _LENGTH = struct.Struct("<I")
 HEAD = _LENGTH.size
 
-SLOT = struct.Struct("<Q")
-"""The shared slot names the page in hand, so that a death has a culprit.
-
-0 until the child is set up, ``IDLE`` while it has no page.
-"""
-
-IDLE = 2**64 - 1
-
 
 class Setup(msgspec.Struct, frozen=True, array_like=True, tag="setup"):
     """How to read pages, once at the start; ``widened`` are the scope's URLs so far."""

@@ -25,6 +25,7 @@ from typing import Self, cast
 from crawler.model import Children, Failed, Fault, Page, Parsed
 from crawler.parse.frames import Bug, Report, Result
 from crawler.parse.page import Reading
+from crawler.parse.process import DEADLINE, MEMORY, Process, Started
 from crawler.parse.ward import Job, Ward
 from crawler.policy.scope import Scope
 
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 16
 AHEAD = 2
-DEADLINE = 10.0
-MEMORY = 700 * 1024 * 1024
 LOOK = 0.25
 """Seconds between two looks at the children."""
 
@@ -55,7 +54,8 @@ class ParseBug(Exception):
 class Lab:
     """The Parser port over ``count`` children. Enter it to start them.
 
-    ``deadline`` in seconds a page, ``memory`` in bytes of address space a child.
+    ``deadline`` in seconds a page, ``memory`` in bytes of address space a child. Those that
+    are ``started`` already have the usual ones.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class Lab:
         count: int,
         deadline: float = DEADLINE,
         memory: int = MEMORY,
+        started: Started | None = None,
     ) -> None:
         self._reading = reading
         self._scope = scope
         self._count = count
         self._deadline = deadline
         self._memory = memory
+        self._started = started
         self._children: list[Ward] = []
         self._pending: deque[Job] = deque()
         self._alone: deque[Job] = deque()
@@ -109,7 +111,7 @@ class Lab:
     @property
     def pids(self) -> list[int]:
         """The process ids of the children."""
-        return [child.process.pid for child in self._children]
+        return [child.process.popen.pid for child in self._children]
 
     @property
     def state(self) -> Children:
@@ -190,7 +192,7 @@ class Lab:
         culprit, started = child.in_hand, child.started
         how = child.end()
         if not started:
-            self._fruitless += KILLED if child.killed else DIED
+            self._fruitless += KILLED if child.process.killed else DIED
         elif culprit is None and child.jobs:
             culprit = child.jobs[0][1]  # it had no time to say what it has in hand
         self._take_back(child, culprit)
@@ -222,11 +224,13 @@ class Lab:
             self._alone.clear()
             return
         try:
-            child = Ward.spawn(self.settle, self.mourn, self._deadline, self._memory)
+            process = self._started and self._started.take()
+            process = process or Process(self._deadline, self._memory)
         except OSError as error:
             log.warning("cannot start a parser: %s", error.strerror)
             self._fruitless += KILLED
             return
+        child = Ward(self.settle, self.mourn, process)
         self._children.append(child)
         await child.set_up(self._reading, self._scope)
 

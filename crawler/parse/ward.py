@@ -2,14 +2,6 @@
 
 import asyncio
 import contextlib
-import json
-import mmap
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,16 +10,11 @@ from crawler.model import Failed, Page, Parsed
 from crawler.parse import frames
 from crawler.parse.frames import Batch, Report, Setup
 from crawler.parse.page import Reading
+from crawler.parse.process import Process
 from crawler.policy.scope import Scope
 
 LARGE = 1024 * 1024
 """Bodies from this size on travel alone."""
-
-_BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from crawler.parse.child import main; "
-    "main(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5]))"
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -56,15 +43,11 @@ class Ward(asyncio.Protocol):
         self,
         on_report: Callable[["Ward", Report], None],
         on_loss: Callable[["Ward"], None],
-        process: "subprocess.Popen[bytes]",
-        slot: mmap.mmap,
-        ours: socket.socket,
+        process: Process,
     ) -> None:
         self._on_report = on_report
         self._on_loss = on_loss
         self.process = process
-        self._slot = slot
-        self._socket = ours
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._widened = 0
@@ -75,45 +58,10 @@ class Ward(asyncio.Protocol):
         self.since = 0.0
         self.slow = False
 
-    @classmethod
-    def spawn(
-        cls,
-        on_report: Callable[["Ward", Report], None],
-        on_loss: Callable[["Ward"], None],
-        deadline: float,
-        memory: int,
-    ) -> "Ward":
-        """Start a process. Raises OSError where the system has no room for one."""
-        ours, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as file:
-            file.truncate(frames.SLOT.size)
-            slot = mmap.mmap(file.fileno(), frames.SLOT.size)
-            passed = (theirs.fileno(), file.fileno())
-            try:
-                process = subprocess.Popen(  # noqa: S603 - our own code; takes 2 ms
-                    [
-                        sys.executable, "-I", "-S", "-c", _BOOT,
-                        json.dumps([path or os.getcwd() for path in sys.path]),
-                        *map(str, passed), str(memory), str(deadline),
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    pass_fds=passed,
-                    start_new_session=True,  # Ctrl-C is for us to deal with
-                )  # fmt: skip
-            except OSError:
-                ours.close()
-                slot.close()
-                raise
-        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
-            ours.setsockopt(socket.SOL_SOCKET, option, 1024 * 1024)
-        ours.setblocking(False)
-        return cls(on_report, on_loss, process, slot, ours)
-
     async def set_up(self, reading: Reading, scope: Scope) -> None:
         """Connect, and tell it how to read."""
         loop = asyncio.get_running_loop()
-        transport, _ = await loop.create_connection(lambda: self, sock=self._socket)
+        transport, _ = await loop.create_connection(lambda: self, sock=self.process.socket)
         transport.set_write_buffer_limits(high=2**30)  # AHEAD is the limit
         self._widened = scope.version
         transport.write(frames.frame(Setup(reading, scope.widened[:])))
@@ -138,13 +86,13 @@ class Ward(asyncio.Protocol):
     @property
     def in_hand(self) -> Job | None:
         """The page it is reading, or was when it died."""
-        slot = self._slot_value()
+        slot = self.process.slot
         return next((job for number, job in self.jobs if number == slot), None)
 
     @property
     def started(self) -> bool:
         """Whether it has been set up."""
-        return self._slot_value() != 0
+        return self.process.slot != 0
 
     def send(self, jobs: list[Job], first: int, scope: Scope) -> None:
         """Give it a batch, and what has come into the scope since the last one.
@@ -176,12 +124,12 @@ class Ward(asyncio.Protocol):
 
     def look(self, now: float, deadline: float) -> None:
         """Kill it if it has been over one page for too long, or has been stopped."""
-        if self._slot_value() != self._seen or not self.jobs:
-            self._seen = self._slot_value()
+        if self.process.slot != self._seen or not self.jobs:
+            self._seen = self.process.slot
             self.since = now
         if now - self.since > deadline:
             self._kill(f"reading the page took more than {deadline:g} s")
-        elif self.jobs and _stopped(self.process.pid):
+        elif self.jobs and self.process.stopped:
             self._kill("the parser was stopped")
 
     def data_received(self, data: bytes) -> None:
@@ -206,38 +154,9 @@ class Ward(asyncio.Protocol):
         """Make sure that it has gone, and return how it went."""
         if self._transport is not None:
             self._transport.abort()
-        else:
-            self._socket.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(0.01)  # it may be about to end by itself
-        if self.process.poll() is None:
-            self.process.kill()
-        code = self.process.wait()
-        self._slot.close()
-        if self._why:
-            return self._why
-        if code < 0:
-            with contextlib.suppress(ValueError):
-                return f"the parser died of {signal.Signals(-code).name}"
-        return f"the parser ended with code {code}"
-
-    def _slot_value(self) -> int:
-        return int(frames.SLOT.unpack_from(self._slot, 0)[0])
-
-    @property
-    def killed(self) -> bool:
-        """Whether a signal ended it."""
-        return (self.process.returncode or 0) < 0
+        how = self.process.end()
+        return self._why or how
 
     def _kill(self, why: str) -> None:
         self._why = why
-        self.process.kill()
-
-
-def _stopped(pid: int) -> bool:
-    """Whether a child of ours is stopped (by SIGSTOP, a debugger)."""
-    try:
-        status = os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return status is not None
+        self.process.popen.kill()

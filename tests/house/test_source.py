@@ -21,8 +21,7 @@ RUNS_DATA_FROM = {
 UNSAFE = {"yaml.load", "yaml.unsafe_load", "os.system", "os.popen"}
 
 MAY_IMPORT = {
-    "parse/lab.py": {"subprocess"},  # our own parsing children, with arguments of our own
-    "parse/ward.py": {"subprocess"},
+    "parse/process.py": {"subprocess"},  # our own parsing children, with arguments of our own
     "heap.py": {"ctypes"},  # mallopt and malloc_trim of the C library that is loaded anyway
 }
 MAY_GET = {
@@ -38,7 +37,7 @@ OPENS_FILES = {
     "frontier/state.py",  # --state, and the new one that takes its place
     "frontier/lock.py",  # the lock beside --state
     "fetch/jar.py",  # --cookie-jar, and the temporary file beside it
-    "parse/ward.py",  # memory shared with a child: a file without a name
+    "parse/process.py",  # memory shared with a child: a file without a name
 }
 OPENERS = set(
     "open fdopen mkstemp mkdtemp NamedTemporaryFile TemporaryFile write_text write_bytes replace "

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Target
-from crawler.parse import ward
+from crawler.parse import process, ward
 from crawler.parse.lab import Lab, ParseBug
 from crawler.parse.page import Reader, Reading, make_scope
 from tests.web.server import html
@@ -211,7 +211,7 @@ async def test_a_page_that_cannot_be_sent_is_a_bug_and_costs_no_other() -> None:
 
 
 async def test_children_that_never_start_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ward, "_BOOT", "raise SystemExit(3)")
+    monkeypatch.setattr(process, "_BOOT", "raise SystemExit(3)")
 
     async with lab() as children:
         with pytest.raises(ParseBug, match="do not start"):
@@ -304,7 +304,7 @@ async def test_a_system_without_room_for_a_child_is_waited_for(
                 raise OSError(11, "no room")
             return original(*args, **kwargs)  # type: ignore[call-overload]
 
-        monkeypatch.setattr("crawler.parse.ward.subprocess.Popen", full)
+        monkeypatch.setattr("crawler.parse.process.subprocess.Popen", full)
         os.kill(children.pids[0], signal.SIGKILL)
         result = await asyncio.wait_for(children.parse(healthy(2)), 10.0)
 
@@ -327,3 +327,15 @@ async def test_a_start_that_is_cancelled_leaves_no_child() -> None:
             await made.__aexit__(None, None, None)
 
     assert await all_gone(pids, 2.0)
+
+
+async def test_children_that_were_started_before_are_taken() -> None:
+    with process.Started(2) as started:
+        early = {each.popen.pid for each in started._processes}
+        async with Lab(
+            Reading("crawlway"), make_scope(Reading("crawlway")), 1, started=started
+        ) as lab:
+            assert set(lab.pids) < early
+            (left,) = started._processes
+        assert left.popen.poll() is None
+    assert left.popen.returncode is not None  # nobody took it
