@@ -8,6 +8,7 @@ cannot choose UTF-7 or a codec of ours.
 
 import codecs
 import re
+from functools import lru_cache
 
 import cchardet
 import webencodings
@@ -81,7 +82,8 @@ def prescan(head: bytes) -> str | None:
     for declaration, name in _UTF16_DECLARATIONS:
         if head.startswith(declaration):
             return name
-    return _find_meta(head) or _xml(head)
+    start, _, _ = head.partition(b"<title")  # the same on many pages
+    return _start(start) or _find_meta(head) or _xml(head)
 
 
 def _find_meta(head: bytes) -> str | None:
@@ -109,6 +111,9 @@ def _find_meta(head: bytes) -> str | None:
         else:
             at += 1
     return None
+
+
+_start = lru_cache(maxsize=128)(_find_meta)
 
 
 def _meta(head: bytes, at: int) -> tuple[str | None, int]:

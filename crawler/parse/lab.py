@@ -104,6 +104,8 @@ class Lab:
             await asyncio.gather(self._watching, *self._mourning, return_exceptions=True)
         finally:
             for child in self._children:
+                child.process.popen.kill()  # at once, all together: they have nothing to lose
+            for child in self._children:
                 child.end()
             self._children.clear()
         await asyncio.sleep(0)  # transports close in the loop's next turn

@@ -1,10 +1,12 @@
 """Which encoding a page is in: what wins over what, and the standard's prescan in detail."""
 
+from unittest.mock import patch
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.parse import html
+from crawler.parse import charset, html
 from crawler.parse.charset import DETECTED, PRESCANNED, prescan, sniff, text
 
 RUSSIAN = "Съешь же ещё этих мягких французских булок, да выпей чаю. "
@@ -130,6 +132,17 @@ def test_dangerous_encodings_are_replaced_whole(label: str) -> None:
 
 
 # The prescan
+
+HEADS = [b"<title", b"<title>", b"<meta ", b"charset=", b"koi8-r", b"'", b'"', b">", b" ", b"<!--",
+          b"-->", b"<?xml encoding='big5'?>", b"<p a=", b"content='text/html; charset=big5'",
+          b"http-equiv=content-type ", b"utf-8"]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(HEADS), max_size=25).map(b"".join))
+def test_what_is_before_the_title_is_read_like_the_rest(head: bytes) -> None:
+    declared = prescan(head)
+    with patch.object(charset, "_start", return_value=None):
+        assert prescan(head) == declared
 
 
 @pytest.mark.parametrize(
