@@ -11,13 +11,14 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from crawler.model import Failed, Holding, Lease, Outcome, Reason
 from crawler.policy import robots, traps, urls
+from crawler.policy.origin import Origin
 from crawler.policy.pace import Manners, Pace
-from crawler.policy.retry import Retry, passing
+from crawler.policy.retry import Retry
 
 
 @dataclass(slots=True)
@@ -38,25 +39,6 @@ class Denied:
     detail: str | None = None
 
 
-@dataclass(slots=True)
-class _Origin:
-    """What is known of one origin's robots.txt; ``parked`` leases wait for it."""
-
-    home: str
-    robots_url: str
-    rules: robots.Rules | None = None
-    asking: bool = False
-    hops: int = 0
-    tries: int = 0
-    parked: deque[Lease] = field(default_factory=deque)
-
-    def conclude(self, rules: robots.Rules | None) -> None:
-        """Note what came of asking; the next time begins at home again."""
-        self.rules = rules
-        self.robots_url = self.home
-        self.tries = self.hops = 0
-
-
 MOST_RULES = 8 * 1024 * 1024
 """Bytes of robots.txt whose rules are remembered; matched rules take 30 times as much."""
 
@@ -69,7 +51,7 @@ class _Site:
     def __init__(self, manners: Manners) -> None:
         self.pace = Pace(manners)
         self.line: deque[Lease] = deque()
-        self.origins: dict[str, _Origin] = {}
+        self.origins: dict[str, Origin] = {}
         self.asking = 0
         self.ticket = 0
         self.at = 0.0
@@ -227,7 +209,10 @@ class Workbench:
         key = visit.lease.target.site
         site = self._sites[key]
         origin = site.origins[urls.origin(visit.lease.target.url)]
-        ended = self._note(site, origin, answer, now)
+        before = origin.weight
+        ended = origin.hear(answer, site.pace, self._retry, now)
+        self._weight += origin.weight - before
+        self.learnt = self.learnt or bool(origin.rules and origin.rules.delay)
         self._unpark(site, origin)
         if ended is None:
             site.line.appendleft(visit.lease)
@@ -321,7 +306,8 @@ class Workbench:
                 return Denied(lease, Reason.TRAP, trapped)
             if self.agent is not None:
                 origin = self._origin(site, urls.origin(url))
-                if origin.rules is None or origin.rules.expires <= now:
+                rules = origin.known(now)
+                if rules is None:
                     if origin.asking:
                         origin.parked.append(lease)
                         continue
@@ -329,46 +315,19 @@ class Workbench:
                     site.asking += 1
                     site.pace.take()
                     return Visit(lease, origin.robots_url)
-                if refused := origin.rules.refuses(url):
+                if refused := rules.refuses(url):
                     return Denied(lease, Reason.ROBOTS, refused)
             site.pace.take()
             return Visit(lease)
         return None
 
-    def _origin(self, site: _Site, name: str) -> _Origin:
+    def _origin(self, site: _Site, name: str) -> Origin:
         origin = site.origins.get(name)
         if origin is None:
-            origin = site.origins[name] = _Origin(robots.url(name), robots.url(name))
+            origin = site.origins[name] = Origin.of(name)
         return origin
 
-    def _note(
-        self, site: _Site, origin: _Origin, answer: robots.Rules | str | Failed, now: float
-    ) -> tuple[Failed, int] | None:
-        """Write down an answer; return the failure if it ends the lease that asked."""
-        if isinstance(answer, str):
-            origin.robots_url = answer
-            origin.hops += 1
-            if origin.hops <= robots.MAX_REDIRECTS:
-                return None
-            answer = robots.allow_all(now)
-        if isinstance(answer, Failed):
-            origin.tries += 1
-            if passing(answer) and origin.tries <= self._retry.limit:
-                site.pace.pause(now + self._retry.pause(origin.tries - 1))
-                return None
-            if answer.status is None:
-                tries = origin.tries
-                origin.conclude(None)
-                return answer, tries
-            answer = robots.deny_all(answer.message, now)
-        self._weight += answer.size - (origin.rules.size if origin.rules else 0)
-        origin.conclude(answer)
-        if answer.delay:
-            site.pace.obey(answer.delay)
-            self.learnt = True
-        return None
-
-    def _unpark(self, site: _Site, origin: _Origin) -> None:
+    def _unpark(self, site: _Site, origin: Origin) -> None:
         """The question has been answered, or not asked: those who waited are in line again."""
         origin.asking = False
         site.asking -= 1
@@ -393,7 +352,7 @@ class Workbench:
                 break
             site = self._sites[key]
             for origin in site.origins.values():
-                self._weight -= origin.rules.size if origin.rules else 0
+                self._weight -= origin.weight
             site.origins.clear()
             if site.pace.due <= now and site.pace.hopeless(now) is None:
                 del self._sites[key]
