@@ -242,7 +242,7 @@ def _asked(settings: Settings) -> Asked:
             seeds.append(urls.seed(text).url)
     depth = "" if settings.depth is None else str(settings.depth)
     return Asked(
-        outputs=settings.output,
+        outputs=settings.names,
         flags={
             "URL": " ".join(dict.fromkeys(seeds)),
             "--depth": depth,
@@ -256,6 +256,8 @@ def _asked(settings: Settings) -> Asked:
             "--ignore-robots": "yes" if settings.ignore_robots else "",
             "--output": shlex.join(settings.output),
             "--emit": ",".join(sorted(settings.emit)),
+            "--format": settings.format,
+            "--fields": ",".join(settings.fields),
         },
     )
 

@@ -6,10 +6,12 @@ that parsing children can encode pages. Keys are always present, null where unkn
 """
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from crawler.model import Failed, Lease, Line, Reason, Target, Verdict
 
@@ -115,6 +117,38 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
     bytes: int
     wire_bytes: int
     elapsed_ms: int
+
+
+def check_field(path: str) -> None:
+    """Raise ValueError unless some record may have this field.
+
+    Dots lead into objects: ``error.class``. Where the keys are not ours (``meta``), any is right.
+    """
+    top, *keys = path.split(".")
+    records = [inspect.type_info(each) for each in (*Record.__subclasses__(), SummaryRecord)]
+    names = dict.fromkeys(field.encode_name for each in records for field in _fields(each))
+    kinds = [kind for each in records for kind in _below(each, top)]
+    if top != "seq" and not kinds:
+        raise ValueError(f"no record has {top!r}; there are {', '.join([*names, 'seq'])}")
+    for key in keys:
+        kinds = [below for kind in kinds for below in _below(kind, key)]
+        if not kinds or not key:
+            raise ValueError(f"{path!r}: there is no {key!r} in it")
+
+
+def _fields(kind: inspect.Type) -> Sequence[inspect.Field]:
+    return kind.fields if isinstance(kind, inspect.StructType) else ()
+
+
+def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:
+    """Return what a value of this kind may have under a key."""
+    if isinstance(kind, inspect.UnionType):
+        return [below for each in kind.types for below in _below(each, key)]
+    if isinstance(kind, inspect.DictType):
+        return [kind.value_type]
+    if isinstance(kind, inspect.RawType | inspect.AnyType | inspect.CustomType):
+        return [inspect.AnyType()]
+    return [field.type for field in _fields(kind) if field.encode_name == key]
 
 
 def moment(at: float) -> str:

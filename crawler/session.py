@@ -25,8 +25,8 @@ from crawler.report.progress import Progress
 from crawler.report.stderr import Stderr
 from crawler.seeds import Seeds
 from crawler.settings import Settings
-from crawler.sink.jsonl import JsonlSink
 from crawler.sink.output import Existing, Keeping
+from crawler.sink.records import Records
 
 LAST_WORDS = 0.2
 """Seconds that the summary may take after an end by force."""
@@ -61,11 +61,12 @@ async def _run(
 ) -> Exit:
     checked = check(settings)
     seeds = Seeds(settings.seeds, settings.input)
-    sinks: list[JsonlSink] = []
+    sinks: list[Records] = []
 
     async def ready(marks: Sequence[Mark]) -> None:
         keeping = _keeping(settings, marks)
-        sinks.append(await JsonlSink.open(settings.output, settings.emit, keeping))
+        outputs, fields = settings.destinations, settings.fields
+        sinks.append(await Records.open(outputs, keeping, fields, settings.rotate))
 
     async with open_frontier(settings, ready) as frontier:
         (sink,) = sinks
@@ -84,7 +85,7 @@ async def _run(
 
 
 async def _close(
-    sink: JsonlSink, frontier: Frontier, summary: SummaryRecord, result: Result
+    sink: Records, frontier: Frontier, summary: SummaryRecord, result: Result
 ) -> CrawlError | None:
     """Write the summary and close; after an end by force, only if that takes no time.
 
@@ -220,7 +221,7 @@ def _shown(settings: Settings, *, on_terminal: bool) -> Literal["line", "json"] 
     """Return how to show progress: on a terminal where no records can come in between."""
     if settings.progress == "json":
         return "json"
-    into_file = "-" not in settings.output or _is_file(sys.stdout)
+    into_file = "-" not in settings.names or _is_file(sys.stdout)
     automatic = settings.progress == "auto" and on_terminal and into_file
     return "line" if (automatic or settings.progress == "bar") and not settings.quiet else None
 

@@ -4,12 +4,16 @@ The names are those of the command's flags, which say what each means. Times are
 sizes bytes, rates requests a second; None stands for "no limit".
 """
 
+import itertools
 import math
 import os
 import re
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from typing import Literal
+
+from crawler import destination
+from crawler.destination import Destination
 
 ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 
@@ -18,7 +22,7 @@ DEFAULT_EMIT = ("page", "redirect", "error")
 
 _NUMBERS = {
     "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
-    "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers",
+    "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers", "rotate",
 }  # fmt: skip
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -118,6 +122,9 @@ class Settings:
     ignore_robots: bool = False
     allow_private: bool = False
     output: tuple[str, ...] = ("-",)
+    format: destination.Format = "jsonl"
+    fields: tuple[str, ...] = ()
+    rotate: int | None = None
     append: bool = False
     overwrite: bool = False
     emit: tuple[str, ...] = DEFAULT_EMIT
@@ -140,6 +147,7 @@ class Settings:
         if not self.emit:
             raise ValueError("--emit names no record type")
         self._check_files()
+        self._check_fields()
         if self.quiet and self.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
         if unknown := set(self.emit) - set(RECORD_TYPES):
@@ -148,14 +156,45 @@ class Settings:
         for override in self.resolve:
             address_override(override)
 
+    @property
+    def destinations(self) -> list[Destination]:
+        """The outputs, read."""
+        return [
+            destination.read(each, self.format, self.emit, RECORD_TYPES) for each in self.output
+        ]
+
+    @property
+    def names(self) -> list[str]:
+        """The paths of the outputs, ``-`` for stdout."""
+        return [each.name for each in self.destinations]
+
+    def _check_fields(self) -> None:
+        if not self.fields:
+            return
+        from crawler.record import check_field  # which takes a time that --help has not
+
+        if all(each.format == "urls" for each in self.destinations):
+            raise ValueError("--fields goes with jsonl, csv and tsv: urls are URLs alone")
+        for path in self.fields:
+            try:
+                check_field(path)
+            except ValueError as error:
+                raise ValueError(f"--fields: {error}") from None
+
     def _check_files(self) -> None:
         if not self.output:
             raise ValueError("--output names no file")
-        if (self.append or self.overwrite) and set(self.output) == {"-"}:
+        names = self.names
+        if (self.append or self.overwrite) and set(names) == {"-"}:
             raise ValueError("--append and --overwrite go with --output FILE")
+        if self.rotate is not None and set(names) == {"-"}:
+            raise ValueError("--rotate goes with --output FILE: stdout has no files to number")
+        for one, other in itertools.permutations(names, 2) if self.rotate is not None else ():
+            if destination.part_number(one, other):
+                raise ValueError(f"--rotate: {one} would be a file of --output {other}")
         if self.append and self.overwrite:
             raise ValueError("--append and --overwrite exclude each other")
-        paths = [path if path == "-" else os.path.realpath(path) for path in self.output]
+        paths = [path if path == "-" else os.path.realpath(path) for path in names]
         if len(set(paths)) < len(paths):
             raise ValueError("--output names a file twice")
         if self.state is not None and not self.state.strip():
@@ -196,6 +235,7 @@ class Settings:
             ("--parsers", 0, self.parsers),
             ("--max-size", 1, self.max_size),
             ("--max-queued", 1, self.max_queued),
+            ("--rotate", 1, self.rotate),
         ):
             if value is not None and value < least:
                 raise ValueError(f"{flag} is at least {least}")

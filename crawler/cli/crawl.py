@@ -105,13 +105,22 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_wire("--allow-private", is_flag=True,
        help="Let links, redirects and seeds from --input lead to private "
        "addresses, too.")  # fmt: skip
-@_output("-o", "--output", metavar="FILE", multiple=True, default=_defaults.output,
+@_output("-o", "--output", metavar="FILE[:TYPES]", multiple=True, default=_defaults.output,
          help="Write records here instead of stdout ('-'); may be given several times. "
-         "FILE.gz and FILE.zst are compressed.")  # fmt: skip
+         "The suffix tells the format (.jsonl, .csv, .tsv, .urls), and a compression behind it "
+         "(.gz, .zst). FILE:error,skip gets records of these types only.")  # fmt: skip
+@_output("-f", "--format", type=click.Choice(["jsonl", "csv", "tsv", "urls"]),
+         default=_defaults.format, show_default=True,
+         help="Format where no suffix tells one: JSON lines, tables, or URLs alone.")  # fmt: skip
+@_output("--fields", type=NAMES, metavar="a,b.c", default=(),
+         help="Write only these fields, 'error.class' for one within another; csv and tsv have "
+         "them as columns, in this order.")  # fmt: skip
+@_output("--rotate", type=SIZE, metavar="SIZE",
+         help="Once a FILE.jsonl holds SIZE go on in FILE.0002.jsonl, and so on.")  # fmt: skip
 @_output("--append", is_flag=True, help="Add to a FILE that holds data.")
 @_output("--overwrite", is_flag=True, help="Empty a FILE that holds data first.")
 @_output("--emit", type=NAMES, metavar="TYPES", default=s.DEFAULT_EMIT,
-         help="Record types to write, of page,redirect,error,skip,summary "
+         help="Record types to write where FILE names none, of page,redirect,error,skip,summary "
          "(default: page,redirect,error).")  # fmt: skip
 @_state("--state", metavar="FILE",
         help="Keep the crawl in FILE: after Ctrl-C, kill -9 or a crash the same command goes on "

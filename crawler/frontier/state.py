@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
+from crawler.destination import part_number
 from crawler.errors import BadSetting, StateUnusable, WriteFailed
 from crawler.frontier.lock import Lock
 from crawler.frontier.whole import wrong
@@ -48,6 +49,10 @@ class Asked:
 
     flags: Mapping[str, str]
     outputs: Sequence[str] = ()
+
+    def writes(self, name: str) -> bool:
+        """Whether a file is an output, or one of the numbered files of one."""
+        return any(part_number(name, output) for output in self.outputs)
 
     def compare(self, path: str, before: Mapping[str, str]) -> None:
         """Raise BadSetting if another crawl than this is in the state."""
@@ -160,7 +165,7 @@ class State:
             check(self.path, reader)
             if fresh:
                 before = reader.execute("SELECT name, bytes_before, crc_before FROM output")
-                return [Mark(*each) for each in before if each[0] in asked.outputs]
+                return [Mark(*each) for each in before if asked.writes(each[0])]
             (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
             if begun:  # else nothing has come of the command before: this one counts
                 asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))

@@ -7,7 +7,7 @@ ends is whole: that is where a crawl can be taken up again.
 import gzip
 import sys
 import zlib
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from isal import isal_zlib
 
@@ -78,11 +78,17 @@ def compressor(name: str) -> Compressor | None:
     return None
 
 
+def reading(path: str) -> BinaryIO:
+    """Open a file to read what a reader of an output of that name finds."""
+    if path.endswith(".gz"):
+        return cast("BinaryIO", gzip.open(path))
+    return cast("BinaryIO", zstd.open(path)) if compressor(path) else open(path, "rb")
+
+
 def ends_whole(path: str) -> bool:
     """Whether a compressed file ends where a member or frame does, so that it may go on."""
     try:
-        opening: Any = gzip.open if path.endswith(".gz") else zstd.open
-        with opening(path) as file:
+        with reading(path) as file:
             while file.read(1 << 20):
                 pass
     except (EOFError, OSError, zlib.error, zstd.ZstdError):

@@ -10,26 +10,23 @@ cannot hold up writing.
 import asyncio
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
 import aiofiles
 
-from crawler.errors import CannotCreate, CrawlError, ReaderClosed, TryLater, WriteFailed
+from crawler.errors import CannotCreate, CrawlError, ReaderClosed, WriteFailed
 from crawler.model import Mark
-from crawler.sink.compress import compressor, ends_whole
+from crawler.sink import files
+from crawler.sink.compress import compressor, ends_whole, reading
+from crawler.sink.format import Format, Jsonl
 
 Existing = Literal["refuse", "append", "overwrite"]
-
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +46,13 @@ class Keeping:
 class Output:
     """One open output. ``name`` is the path, or ``-`` for stdout; ``seekable`` for files.
 
-    ``offset`` is how many bytes the file holds, ``crc`` the CRC-32 of them if that is wanted.
+    ``offset`` is how many bytes the file holds, ``crc`` the CRC-32 of them if that is wanted;
+    ``bare`` says that the head of its format is still to be written.
     """
 
-    def __init__(self, name: str, descriptor: int) -> None:
+    def __init__(self, name: str, descriptor: int, form: Format) -> None:
         self.name = name
+        self._form = form
         self._descriptor = descriptor
         self._file: Any = None
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -67,20 +66,23 @@ class Output:
         self.offset = 0
         self.crc = 0
         self.writes = 0
+        self.bare = bool(form.head)
 
     @property
     def _spoken(self) -> str:
         return "stdout" if self.name == "-" else self.name
 
     @classmethod
-    async def open(cls, name: str, keeping: Keeping = Keeping()) -> "Output":
-        """Open an output. Raises CannotCreate or TryLater with the remedy."""
+    async def open(
+        cls, name: str, keeping: Keeping = Keeping(), form: Format | None = None
+    ) -> "Output":
+        """Open an output, for lines of JSON unless told. Raises CannotCreate or TryLater."""
         mark = next((mark for mark in keeping.marks if mark.name == name), None)
-        descriptor = _stdout() if name == "-" else _open(name, mark)
-        output = cls(name, descriptor)
+        descriptor = files.open_stdout() if name == "-" else files.open_file(name, mark)
+        output = cls(name, descriptor, form or Jsonl())
         try:
             if output.seekable:
-                await output._in_thread(output._claim, keeping, mark)
+                await output.in_thread(output._claim, keeping, mark)
         except CrawlError:
             output._threads.shutdown(wait=False)
             os.close(descriptor)
@@ -97,10 +99,13 @@ class Output:
         """
         self.writes += 1
         await self._begin()
+        if self.bare:
+            data = self._form.head + data
         if self._compressor is not None:
             with self._failing():
-                data = await self._in_thread(self._compressor.compress, data)
+                data = await self.in_thread(self._compressor.compress, data)
         await self._append(data)
+        self.bare = False
 
     async def seal(self) -> Mark | None:
         """Bring the file to where it can be cut off, and safely to the disk if that is asked.
@@ -114,7 +119,7 @@ class Output:
             return None
         if self._keeping.full and self._unsynced:
             with self._failing():
-                await self._in_thread(os.fsync, self._descriptor)
+                await self.in_thread(os.fsync, self._descriptor)
             self._unsynced = False
         return Mark(self.name, self.offset, self.crc)
 
@@ -128,15 +133,15 @@ class Output:
             return
         if self._is_current():
             if os.fstat(self._descriptor).st_size < self.offset:  # it was copied, and emptied
-                await self._in_thread(self._go_back)
+                await self.in_thread(self._go_back)
             return
         keeping = Keeping("append", (), self._keeping.durable, self._keeping.full)
         await self._end()
-        fresh = await Output.open(self.name, keeping)
+        fresh = await Output.open(self.name, keeping, self._form)
         old, self._file = self._file, fresh._file
         threads, self._threads = self._threads, fresh._threads
         self._descriptor, self.offset, self.crc = fresh._descriptor, fresh.offset, fresh.crc
-        self._torn, self._unsynced = fresh._torn, fresh._unsynced
+        self._torn, self._unsynced, self.bare = fresh._torn, fresh._unsynced, fresh.bare
         self._cut_first, self._cut_short = None, False
         await old.close()
         threads.shutdown(wait=False)
@@ -149,6 +154,13 @@ class Output:
         finally:
             with self._failing():
                 await self.release()
+
+    async def discard(self) -> None:
+        """Let go of a regular file, and remove it."""
+        with self._failing():
+            if self._is_current():
+                await self.in_thread(os.unlink, self.name)
+            await self.release()
 
     async def release(self) -> None:
         """Let go of the file as it is."""
@@ -184,7 +196,8 @@ class Output:
         if self._keeping.durable:
             self.crc = crc32(data, self.crc)
 
-    async def _in_thread(self, work: Any, *args: Any) -> Any:
+    async def in_thread(self, work: Any, *args: Any) -> Any:
+        """Do ``work`` in the thread that writes, after what it does now."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     @contextlib.contextmanager
@@ -216,15 +229,7 @@ class Output:
 
     def _claim(self, keeping: Keeping, mark: Mark | None) -> None:
         """Make a regular file ours, as it was left or as the user asked for."""
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise TryLater(
-                f"{self.name} is being written by another run; wait for it, or use another -o"
-            ) from None
-        except OSError as error:
-            words = (error.strerror or str(error)).lower()
-            raise CannotCreate(f"cannot lock {self.name}: {words}") from None
+        files.lock(self._descriptor, self.name)
         self._keeping = keeping
         try:
             if mark is not None:
@@ -232,8 +237,9 @@ class Output:
             else:
                 self._prepare(keeping.existing)
             self._unsynced = self.offset > 0  # whoever wrote it may not have waited for the disk
+            self._check_head()
             if keeping.full:
-                _sync_folder(self.name)
+                files.sync_folder(self.name)
         except OSError as error:
             words = (error.strerror or str(error)).lower()
             raise CannotCreate(f"cannot write {self.name}: {words}") from None
@@ -249,7 +255,7 @@ class Output:
                 f"{self.name} holds {length} bytes, but the crawl in the state has written "
                 f"{mark.offset}: {remedy}"
             )
-        if self._sum(mark.offset) != mark.crc:
+        if files.checksum(self.name, mark.offset) != mark.crc:
             raise CannotCreate(f"{self.name} was changed after the crawl wrote it: {remedy}")
         if mark.closed and length > mark.offset:
             raise CannotCreate(
@@ -267,21 +273,34 @@ class Output:
             )
         self._cut_first = 0 if existing == "overwrite" else None
         if length and existing == "append":
-            self._go_on(length)
+            self._go_on()
             self.offset = length
-            self.crc = self._sum(self.offset) if self._keeping.durable else 0
+            self.crc = files.checksum(self.name, self.offset) if self._keeping.durable else 0
 
-    def _go_on(self, length: int) -> None:
+    def _go_on(self) -> None:
         """See how whoever wrote before has ended."""
         if self._compressor is not None:
             if not ends_whole(self.name):
                 raise CannotCreate(
                     f"{self.name} ends amid compressed data; mend it, or use another -o"
                 )
+        else:
+            self._torn = files.ends_torn(self.name)
+        with reading(self.name) as file:
+            if not self._form.ends_whole(file):
+                raise CannotCreate(f"{self.name} ends amid a cell; mend it, or use another -o")
+
+    def _check_head(self) -> None:
+        """See that the file begins as files of its format do, or is to."""
+        self.bare = bool(self._form.head) and not self.offset
+        if not self._form.head or self.bare:
             return
-        with open(self.name, "rb") as reader:
-            reader.seek(length - 1)
-            self._torn = reader.read(1) != b"\n"
+        with reading(self.name) as file:
+            if file.read(len(self._form.head)) != self._form.head:
+                raise CannotCreate(
+                    f"{self.name} does not begin with the columns that are to be written; give "
+                    "the --fields it was written with, or another -o"
+                )
 
     def _go_back(self) -> None:
         """Go on from where the file, which someone else made shorter, ends now."""
@@ -291,47 +310,5 @@ class Output:
             if not ends_whole(self.name):
                 os.ftruncate(self._descriptor, 0)
         self.offset = os.fstat(self._descriptor).st_size
-        self.crc = self._sum(self.offset) if self._keeping.durable else 0
-
-    def _sum(self, length: int) -> int:
-        """Return the CRC-32 of the first ``length`` bytes."""
-        crc = 0
-        with open(self.name, "rb") as reader:
-            while length and (data := reader.read(min(length, CHUNK))):
-                crc = crc32(data, crc)
-                length -= len(data)
-        return crc
-
-
-def _stdout() -> int:
-    if sys.stdout is None:
-        raise CannotCreate("stdout is closed; give an output with -o")
-    descriptor = sys.stdout.fileno()
-    os.set_blocking(descriptor, True)
-    return descriptor
-
-
-def _open(name: str, mark: Mark | None) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-    if mark is None or not mark.offset:
-        flags |= os.O_CREAT
-    try:
-        return os.open(name, flags, 0o666)
-    except FileNotFoundError:
-        hint = f"create the folder {Path(name).parent} first"
-        if mark is not None and mark.offset:
-            hint = f"the crawl in the state has written {mark.offset} bytes to it: bring it back, "
-            hint += "or start anew with --fresh"
-        raise CannotCreate(f"cannot write {name}: no such file or directory; {hint}") from None
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise CannotCreate(f"cannot write {name}: {words}") from None
-
-
-def _sync_folder(name: str) -> None:
-    """Bring the entry of a new file safely to the disk."""
-    folder = os.open(Path(name).absolute().parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        self.bare = bool(self._form.head) and not self.offset
+        self.crc = files.checksum(self.name, self.offset) if self._keeping.durable else 0

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crawler.destination import Destination
 from crawler.fetch import decode
 from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials
@@ -24,8 +25,8 @@ from crawler.parse.lab import BATCH
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.references import References
 from crawler.policy.urls import Canon
-from crawler.sink.jsonl import JsonlSink
-from crawler.sink.output import Keeping, Output
+from crawler.sink.output import Keeping
+from crawler.sink.records import Records
 from tests.bench.meter import Least, Meter
 from tests.bench.site import COPIES, missing
 from tests.frontier.kinds import KINDS, TTL, Clock, Options
@@ -179,7 +180,8 @@ async def writing(meter: Meter, sample: Sample) -> None:
     """Records into a file, in batches as large as they are when there is much to do."""
     reader = _reader()
     lines = [line for page in sample.pages for line in _parsed(reader, page).lines]
-    sink = JsonlSink([await Output.open(str(sample.scratch / "out"), OVERWRITE)], ["page"])
+    to = Destination(str(sample.scratch / "out"), types=["page"])
+    sink = await Records.open([to], OVERWRITE)
     with meter("sink", "page", 10 * len(lines)):
         for _ in range(10):
             for start in range(0, len(lines), 64):

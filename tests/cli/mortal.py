@@ -17,7 +17,9 @@ from crawler.engine.line import Done
 from crawler.engine.settle import Settle
 from crawler.frontier.state import State
 from crawler.model import Mark
+from crawler.sink.files import checksum
 from crawler.sink.output import Output
+from crawler.sink.series import Series
 
 MOMENTS = (
     "after page",  # fetched and parsed
@@ -25,6 +27,7 @@ MOMENTS = (
     "before seal", "after seal",
     "before commit", "after commit",
     "before truncate", "after truncate",
+    "before rotate", "after rotate",
 )  # fmt: skip
 
 
@@ -49,6 +52,7 @@ class Reaper:
     def watch(self) -> None:
         """Have every moment of interest told."""
         self._around(Output, "seal", "seal")
+        self._around(Series, "_rotate", "rotate")
         self._around(Crew, "_end", "page")
         write, cut, commit = Output._append, Output._cut, State.commit
 
@@ -98,7 +102,7 @@ def break_promise(variant: str) -> None:
 
         def keep_all(output: Output, mark: Mark) -> None:
             output.offset = os.fstat(output._descriptor).st_size
-            output.crc = output._sum(output.offset)
+            output.crc = checksum(output.name, output.offset)
 
         _put(Output, "_take_up", keep_all)
     if variant == "commit before write":

@@ -432,15 +432,15 @@ def test_seeds_that_are_read_late_have_their_password_at_once(
 COUNTING = """
 import asyncio, sys
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.sink.jsonl import JsonlSink
-settle, write = SqliteFrontier.settle, JsonlSink.write
+from crawler.sink.records import Records
+settle, write = SqliteFrontier.settle, Records.write
 async def told(self, batch, marks):
     print(len(batch), file=sys.stderr)
     return await settle(self, batch, marks)
 async def slow(self, lines):
     await asyncio.sleep(0.02)  # a slow disk: meanwhile more is gathered
     await write(self, lines)
-SqliteFrontier.settle, JsonlSink.write = told, slow
+SqliteFrontier.settle, Records.write = told, slow
 """
 
 

@@ -1,4 +1,4 @@
-"""JSON lines: whole, numbered, filtered; one call a batch."""
+"""Records: whole, numbered, filtered; one call a batch and output."""
 
 import asyncio
 import json
@@ -6,24 +6,38 @@ import os
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
+from crawler.destination import Destination
 from crawler.errors import CannotCreate, CrawlError, TryLater, WriteFailed
 from crawler.model import Line
 from crawler.record import numbered
-from crawler.sink.jsonl import JsonlSink
+from crawler.sink.format import Jsonl
 from crawler.sink.output import Existing, Keeping, Output
+from crawler.sink.records import Channel, Records
+from crawler.sink.series import Series
 from tests.sink.files import locked_elsewhere, put, read
 from tests.sink.kinds import KINDS, marked, packed, unpacked
 
-Opened = Callable[..., AbstractAsyncContextManager[tuple[JsonlSink, Output]]]
+Opened = Callable[..., AbstractAsyncContextManager[tuple[Records, Output]]]
 
 
 def line(number: int, type_: str = "page", padding: int = 0) -> Line:
     text = "ä" * padding
     return Line(type_, json.dumps({"n": number, "p": text}, ensure_ascii=False).encode())
+
+
+def to(names: list[str], *types: str) -> list[Destination]:
+    """Return outputs that get pages, or records of the ``types``."""
+    return [Destination(name, types=types or ("page",)) for name in names]
+
+
+def written(sink: Records) -> Output:
+    """Return the file that a sink's only output writes."""
+    (channel,) = sink._channels
+    return channel.series._file
 
 
 @pytest.fixture
@@ -39,11 +53,11 @@ def opened(path: Path) -> Opened:
     @asynccontextmanager
     async def sink(
         types: Collection[str] = ("page",), existing: Existing = "refuse", name: str | None = None
-    ) -> AsyncIterator[tuple[JsonlSink, Output]]:
-        output = await Output.open(name or str(path), Keeping(existing, durable=True))
-        sink = JsonlSink([output], types)
+    ) -> AsyncIterator[tuple[Records, Output]]:
+        keeping = Keeping(existing, durable=True)
+        sink = await Records.open([Destination(name or str(path), types=list(types))], keeping)
         try:
-            yield sink, output
+            yield sink, written(sink)
         finally:
             await sink.close()
 
@@ -112,7 +126,7 @@ async def test_marks_fall_between_two_batches(opened: Opened, path: Path) -> Non
 
 
 async def test_concurrent_writers_do_not_interleave(opened: Opened, path: Path) -> None:
-    async def write(sink: JsonlSink, writer: int) -> None:
+    async def write(sink: Records, writer: int) -> None:
         for batch in range(5):
             number = 1_000 * writer + 10 * batch
             await sink.write([line(number + each, padding=3_000) for each in range(10)])
@@ -131,20 +145,19 @@ async def test_concurrent_writers_do_not_interleave(opened: Opened, path: Path) 
         assert mine == sorted(mine)
 
 
-class Unnumbered(JsonlSink):
+class Unnumbered(Records):
     """Broken on purpose: takes no turns, and writes line by line."""
 
     async def write(self, lines: Any) -> None:
         for each in lines:
-            await self._outputs[0].write(numbered(each.data, 1))
+            await self._channels[0].series.write(numbered(each.data, 1))
 
 
 async def test_writers_without_turns_would_be_noticed(path: Path) -> None:
-    output = await Output.open(str(path), Keeping())
-    sink = Unnumbered([output], ("page",))
+    sink = await Unnumbered.open(to([str(path)]), Keeping())
     batches = [[line(100 * writer + each) for each in range(10)] for writer in range(8)]
     await asyncio.gather(*(sink.write(batch) for batch in batches))
-    await output.close()
+    await sink.close()
     numbers = [each["n"] for each in records(path)]
     assert sorted(numbers) == [
         each for writer in range(8) for each in range(100 * writer, 100 * writer + 10)
@@ -189,7 +202,7 @@ def held(paths: list[Path]) -> list[bytes | None]:
 
 async def test_all_outputs_get_the_same_numbered_lines(paths: list[Path]) -> None:
     names = ["/dev/null", *map(str, paths)]
-    sink = await JsonlSink.open(names, ("page",), Keeping(durable=True))
+    sink = await Records.open(to(names), Keeping(durable=True))
     await sink.write([line(0), line(1, "skip"), line(2)])
     assert await sink.seal() == [marked(path) for path in paths], "and one mark for each file"
     await sink.write([line(3, padding=1_000)])
@@ -200,12 +213,12 @@ async def test_all_outputs_get_the_same_numbered_lines(paths: list[Path]) -> Non
 
 async def test_all_outputs_are_taken_up(paths: list[Path]) -> None:
     names = list(map(str, paths))
-    sink = await JsonlSink.open(names, ("page",), Keeping(durable=True))
+    sink = await Records.open(to(names), Keeping(durable=True))
     await sink.write([line(0)])
     marks = await sink.seal()
     await sink.write([line(1)])
     await sink.close()
-    sink = await JsonlSink.open(names[::-1], ("page",), Keeping(marks=marks, durable=True))
+    sink = await Records.open(to(names[::-1]), Keeping(marks=marks, durable=True))
     assert await sink.seal() == marks[::-1]
     await sink.write([line(2)])
     await sink.close()
@@ -214,7 +227,7 @@ async def test_all_outputs_are_taken_up(paths: list[Path]) -> None:
 
 
 async def test_all_outputs_are_opened_anew(paths: list[Path], tmp_path: Path) -> None:
-    sink = await JsonlSink.open(list(map(str, paths)), ("page",), Keeping(durable=True))
+    sink = await Records.open(to(list(map(str, paths))), Keeping(durable=True))
     await sink.write([line(0)])
     rotated = [path.rename(tmp_path / f"1.{path.name}") for path in paths]
     await sink.reopen()
@@ -225,12 +238,12 @@ async def test_all_outputs_are_opened_anew(paths: list[Path], tmp_path: Path) ->
 
 
 async def opens_all_or_none(
-    cls: type[JsonlSink], paths: list[Path], keeping: Keeping, refusal: type[CrawlError]
+    cls: type[Records], paths: list[Path], keeping: Keeping, refusal: type[CrawlError]
 ) -> None:
     """The last cannot be opened: the others are as they were, and free."""
     before, descriptors = held(paths), len(os.listdir("/proc/self/fd"))
     with pytest.raises(refusal):
-        await cls.open(list(map(str, paths)), ("page",), keeping)
+        await cls.open(to(list(map(str, paths))), keeping)
     assert [data or b"" for data in held(paths)] == [data or b"" for data in before]
     assert len(os.listdir("/proc/self/fd")) == descriptors
     for path in paths[:-1]:
@@ -248,10 +261,10 @@ async def test_outputs_are_opened_all_or_none(
         put(paths[0], data)
         put(paths[1], packed(paths[1].name, data))
     paths[-1].mkdir()
-    await opens_all_or_none(JsonlSink, paths, keeping, CannotCreate)
+    await opens_all_or_none(Records, paths, keeping, CannotCreate)
     paths[-1].rmdir()
     with locked_elsewhere(paths[-1]):
-        await opens_all_or_none(JsonlSink, paths, keeping, TryLater)
+        await opens_all_or_none(Records, paths, keeping, TryLater)
 
 
 async def test_one_that_cannot_be_taken_up_leaves_the_others(paths: list[Path]) -> None:
@@ -259,25 +272,27 @@ async def test_one_that_cannot_be_taken_up_leaves_the_others(paths: list[Path]) 
         put(path, packed(path.name, b"one\n"))
     keeping = Keeping(marks=[marked(path) for path in paths], durable=True)
     put(paths[-1], b"changed" * 100)
-    await opens_all_or_none(JsonlSink, paths, keeping, CannotCreate)
+    await opens_all_or_none(Records, paths, keeping, CannotCreate)
 
 
 async def test_the_same_file_twice_is_refused(path: Path) -> None:
     put(path, b"torn")
-    await opens_all_or_none(JsonlSink, [path, path], Keeping("append"), TryLater)
+    await opens_all_or_none(Records, [path, path], Keeping("append"), TryLater)
 
 
-class Holding(JsonlSink):
+class Holding(Records):
     """Broken on purpose: keeps what it has opened."""
 
-    kept: list[Output]
+    kept: list[Series]
 
     @classmethod
-    async def open(cls, names: Any, types: Any, keeping: Keeping) -> JsonlSink:
+    async def open(
+        cls, destinations: Any, keeping: Keeping, fields: Any = (), limit: int | None = None
+    ) -> Self:
         cls.kept = []
-        for name in names:
-            cls.kept.append(await Output.open(name, keeping))
-        return cls(cls.kept, types)
+        for output in destinations:
+            cls.kept.append(await Series.open(output.name, keeping, Jsonl()))
+        return cls([Channel(series, Jsonl(), frozenset(["page"])) for series in cls.kept])
 
 
 async def test_outputs_that_are_kept_would_be_noticed(paths: list[Path]) -> None:
