@@ -1,7 +1,5 @@
 """A crawl with a state, told run by run: some end by themselves, some are killed."""
 
-import gzip
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backports import zstd
-
 from tests.cli.run import COMMAND, Ran
+from tests.cli.written import rows
 
 Balance = Mapping[str, Any]
 
@@ -31,15 +28,6 @@ def graph(pages: int) -> dict[str, list[str]]:
         ]
         for number in range(pages)
     }
-
-
-def records(path: Path) -> list[dict[str, Any]]:
-    """Return an output's records; a torn line, member or frame is an error."""
-    opening: Any = {".gz": gzip.open, ".zst": zstd.open}.get(path.suffix, open)
-    with opening(path, "rb") as file:
-        data: bytes = file.read()
-    assert not data or data.endswith(b"\n"), "torn"
-    return [json.loads(line) for line in data.splitlines()]
 
 
 def once(found: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -139,7 +127,7 @@ class Life:
 
     def records(self, *names: str) -> list[dict[str, Any]]:
         """Return the records of outputs, the first one if none is named."""
-        return [each for name in names or self.outputs[:1] for each in records(self.folder / name)]
+        return [each for name in names or self.outputs[:1] for each in rows(self.folder / name)]
 
     def ends(self) -> dict[str, str]:
         """Return url → record type of the first output, each once."""

@@ -7,7 +7,7 @@ NUMBER-th time, the process is gone. VARIANT names a promise broken on purpose, 
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -105,6 +105,13 @@ def break_promise(variant: str) -> None:
             output.crc = checksum(output.name, output.offset)
 
         _put(Output, "_take_up", keep_all)
+    if variant == "no mark of a new file":
+        seal = Series.seal
+
+        async def seal_one(series: Series) -> Sequence[Mark]:
+            return [mark for mark in await seal(series) if mark.name == series.name]
+
+        _put(Series, "seal", seal_one)
     if variant == "commit before write":
         commit = Settle._commit
 

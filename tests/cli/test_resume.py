@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import crawler
-from tests.cli.lives import Life, balanced, finish, graph, once, one_line, records, wait_for
+from tests.cli.lives import Life, balanced, finish, graph, once, one_line, wait_for
 from tests.cli.run import COMMAND, broken
+from tests.cli.written import rows
 from tests.web.server import Reply, Request, Web, html
 
 PAGES = 40
@@ -340,7 +341,7 @@ def test_no_secret_is_ever_stored(web: Web, tmp_path: Path, end: str) -> None:
     for path in sorted(home.iterdir()):
         data = path.read_bytes()
         if path.suffix in (".gz", ".zst"):
-            data += json.dumps(records(path)).encode()
+            data += json.dumps(rows(path)).encode()
         assert [word for word in words if word.encode() in data] == [], path.name
     assert life.run(*secrets).code == 0
 
@@ -582,7 +583,7 @@ def test_two_outputs_hold_the_same(life: Life) -> None:
     assert life.run("-n", "30").code == 0
     assert life.run().code == 0
 
-    assert records(life.folder / "a.jsonl") == records(life.folder / "b.jsonl.gz")
+    assert rows(life.folder / "a.jsonl") == rows(life.folder / "b.jsonl.gz")
     assert life.ends() == truth(life)
 
 
@@ -633,7 +634,7 @@ def test_an_output_that_is_not_what_it_was_is_left_alone(web: Web, life: Life) -
     assert len(web.log) == asked
     assert life.run().code == 0
     for name in life.outputs:
-        assert once(records(life.folder / name)) == truth(life)
+        assert once(rows(life.folder / name)) == truth(life)
 
 
 def test_what_was_added_after_a_clean_end_is_somebody_elses(web: Web, life: Life) -> None:
