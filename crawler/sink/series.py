@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Self
 
 from crawler.destination import part, part_number
-from crawler.errors import CannotCreate
+from crawler.errors import CannotCreate, TryLater
 from crawler.model import Mark
 from crawler.sink.files import checksum
 from crawler.sink.format import Format
@@ -113,7 +113,7 @@ class Series:
             if (number := part_number(mark.name, self.name))
         }
         if marks:
-            self._number = max((n for n, mark in marks.items() if mark.offset), default=min(marks))
+            self._number = self._last(marks)
         elif self._keeping.existing == "append":
             self._number = max(self._on_disk(), default=1)
         self._first = self._number
@@ -123,6 +123,16 @@ class Series:
         finished = {number: mark for number, mark in marks.items() if number < self._number}
         if finished:
             await self._current.in_thread(self._see, finished)
+
+    def _last(self, marks: Mapping[int, Mark]) -> int:
+        """Return the number of the last file of which something has been committed.
+
+        If it was moved away when it was full, the next one had been begun.
+        """
+        last = max((number for number, mark in marks.items() if mark.offset), default=min(marks))
+        begun = [number for number in marks if number > last]
+        away = not os.path.lexists(part(self.name, last))
+        return min(begun) if begun and away else last
 
     def _behind(self, marks: Mapping[int, Mark]) -> Sequence[int]:
         """Return the numbers of the files that hold what is to be as never written."""
@@ -168,12 +178,15 @@ class Series:
 
     async def _rotate(self) -> None:
         """Go on in the next file that holds nothing yet."""
-        number = self._number + 1
-        while _holds_data(part(self.name, number)):
-            number += 1
         keeping = replace(self._keeping, existing="refuse", marks=())
-        fresh = await Output.open(part(self.name, number), keeping, self._form)
-        full, self._current, self._number = self._file, fresh, number
+        fresh = None
+        while fresh is None:
+            self._number += 1
+            name = part(self.name, self._number)
+            if not _holds_data(name):
+                with contextlib.suppress(TryLater):  # someone has just begun to write to it
+                    fresh = await Output.open(name, keeping, self._form)
+        full, self._current = self._file, fresh
         await full.close()
 
 
