@@ -28,6 +28,7 @@ from crawler.app import Joined, check, join, open_frontier
 from crawler.model import Line, Mark, Status, Tally
 from crawler.seeds import Seeds
 from crawler.settings import DEFAULT_EMIT, ScopeKind, Settings
+from crawler.sink.columns import Columns
 
 Record = dict[str, Any]
 """A record as documented for the command, without ``seq``."""
@@ -73,6 +74,7 @@ class Options(TypedDict, total=False):
     ignore_robots: bool
     allow_private: bool
     emit: Sequence[str]
+    fields: Sequence[str]
     state: str | None
     fresh: bool
     durability: Literal["normal", "full"]
@@ -100,7 +102,7 @@ class Crawl:
         }
         seeds = (urls,) if isinstance(urls, str) else tuple(urls)
         self._settings = Settings(seeds=seeds, **given)
-        self._sink = _Records(self._settings.emit)
+        self._sink = _Records(self._settings.emit, self._settings.fields)
         self._running: asyncio.Task[None] | None = None
         self._stop_asked = False
         self._joined: Joined | None = None
@@ -181,8 +183,9 @@ class _Records:
 
     at_once = 1
 
-    def __init__(self, types: Collection[str] = DEFAULT_EMIT) -> None:
+    def __init__(self, types: Collection[str] = DEFAULT_EMIT, fields: Sequence[str] = ()) -> None:
         self._types = frozenset(types)
+        self._wanted = Columns(fields) if fields else None
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
         self._ended = False
         self._taken = False
@@ -194,7 +197,10 @@ class _Records:
         """Hand records over."""
         for line in lines:
             if line.type in self._types:
-                await self._queue.put(msgspec.json.decode(line.data))
+                record = msgspec.json.decode(line.data)
+                if self._wanted is not None:
+                    record = self._wanted.prune(record)
+                await self._queue.put(record)
 
     async def seal(self) -> Sequence[Mark]:
         """Wait until all has been taken, and more is asked for: only that may be committed."""

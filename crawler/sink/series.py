@@ -13,7 +13,6 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Self
 
 from crawler.destination import part, part_number
@@ -178,7 +177,7 @@ class Series:
 
     async def _rotate(self) -> None:
         """Go on in the next file that holds nothing yet."""
-        keeping = replace(self._keeping, existing="refuse", marks=())
+        keeping = Keeping("refuse", (), self._keeping.durable, self._keeping.full)
         fresh = None
         while fresh is None:
             self._number += 1

@@ -21,8 +21,8 @@ from tests.web.server import Reply, Request, Web, html
 ROOT = Path(__file__).parents[2]
 
 NOT_FOR_THE_API = {
-    "seeds", "output", "append", "overwrite", "quiet", "verbose", "progress", "log_format",
-    "loop", "debug",
+    "seeds", "output", "format", "rotate", "append", "overwrite", "quiet", "verbose", "progress",
+    "log_format", "loop", "debug",
 }  # fmt: skip
 
 
@@ -69,6 +69,17 @@ async def test_max_pages_is_exact_and_emit_chooses(web: Web) -> None:
     pages = [record async for record in crawler.crawl([endless(web)], max_pages=25, emit=["page"])]
 
     assert len(pages) == 25
+
+
+async def test_fields_are_what_is_left_of_records(web: Web) -> None:
+    origin = web.pages({"/": ["/gone"]})
+
+    records = [record async for record in crawler.crawl([origin], fields=["url", "error.class"])]
+
+    assert records == [
+        {"url": f"{origin}/"},
+        {"url": f"{origin}/gone", "error": {"class": "http_4xx"}},
+    ]
 
 
 async def test_a_break_leaves_nothing_behind(web: Web) -> None:

@@ -10,9 +10,11 @@ import pytest
 
 from crawler import settings
 from crawler.cli.crawl import crawl
+from crawler.destination import FORMATS
 from crawler.errors import Exit
 from crawler.model import Fault, Reason
 from crawler.record import PageRecord, Record, SummaryRecord
+from crawler.sink.columns import columns
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -67,6 +69,16 @@ def test_the_published_lists_are_whole() -> None:
     for field in PageRecord.__struct_encode_fields__ + Record.__struct_encode_fields__:
         assert f"`{field}`" in records, field
     assert "end_reason" in SummaryRecord.__struct_encode_fields__
+
+
+def test_the_columns_of_tables_are_told() -> None:
+    outputs = section("Outputs")
+
+    for type_ in set(settings.RECORD_TYPES) - {"summary"}:
+        for path in columns([type_]):
+            assert f"`{path}`" in outputs, path
+    for format_ in FORMATS:
+        assert f"`{format_}`" in outputs, format_
 
 
 def test_the_example_in_the_readme_prints_what_it_says(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ OPENS_FILES = {
     "cli/__init__.py",  # /dev/null for closed standard streams
     "seeds.py",  # --input
     "sink/output.py",  # --output
+    "sink/files.py",  # --output
     "sink/compress.py",  # --output, to see that it ends whole
     "frontier/state.py",  # --state, and the new one that takes its place
     "frontier/lock.py",  # the lock beside --state

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crawler import record
 from crawler.model import Failed, Fault, Lease, Reason, Target
-from crawler.record import PageRecord, SummaryRecord, common, encode, moment, numbered
+from crawler.record import PageRecord, SummaryRecord, check_field, common, encode, moment, numbered
 
 META = b'{"a":[1.5,null,"x"],"id":123456789012345678901234567890,"deep":{"z":"\xc3\xa4"}}'
 
@@ -182,3 +182,31 @@ def test_every_type_has_the_common_fields() -> None:
 def test_a_moment_is_rfc_3339_in_utc(at: float, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
     assert moment(at) == text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["url", "v", "pass", "seq", "title", "error", "error.class", "end_reason", "meta", "meta.a",
+     "meta.any key.at.all", "errors.http_4xx", "refused.scope"],
+)  # fmt: skip
+def test_fields_that_records_may_have(path: str) -> None:
+    check_field(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("urll", "no record has 'urll'; there are v, type, url, pass, .*, seq$"),
+        ("", "no record has ''"),
+        ("pass_", "no record has 'pass_'"),
+        ("error.klass", "'error.klass': there is no 'klass' in it"),
+        ("title.x", "there is no 'x' in it"),
+        ("robots.0", "there is no '0' in it"),
+        ("seq.a", "there is no 'a' in it"),
+        ("meta..a", "there is no '' in it"),
+        ("meta.", "there is no '' in it"),
+    ],
+)
+def test_fields_that_no_record_has(path: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_field(path)
