@@ -33,22 +33,19 @@ _NOT_IN_TSV = re.compile(rf"[\x00-\x1f\\{_OBEYED}]")
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"}
 
 
-class Entry:
-    """A numbered record: its ``type`` and its line of JSON, decoded when first asked for."""
+class Entry(msgspec.Struct):
+    """A numbered record: its ``type`` and its line of JSON."""
 
-    __slots__ = ("_value", "data", "type")
-
-    def __init__(self, type_: str, data: bytes) -> None:
-        self.type = type_
-        self.data = data
-        self._value: dict[str, Any] | None = None
+    type: str
+    data: bytes
+    decoded: dict[str, Any] | None = None
 
     @property
     def value(self) -> dict[str, Any]:
-        """The record as an object."""
-        if self._value is None:
-            self._value = msgspec.json.decode(self.data)
-        return self._value
+        """The record as an object, decoded when it is first asked for."""
+        if self.decoded is None:
+            self.decoded = msgspec.json.decode(self.data)
+        return self.decoded
 
 
 class Format(Protocol):

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from crawler.errors import WriteFailed
+from crawler.errors import CannotCreate, WriteFailed
 from crawler.model import Mark
+from crawler.sink.format import Jsonl
 from crawler.sink.output import Keeping, Output
+from crawler.sink.series import Series
 from tests.sink.files import put, python, read
-from tests.sink.kinds import KINDS, lines, packed, sealed, unpacked
+from tests.sink.kinds import KINDS, lines, marked, packed, sealed, unpacked
 
 FULL = Keeping(durable=True, full=True)
 
@@ -208,3 +210,77 @@ async def test_a_compressed_full_device_is_closed_all_the_same(path: Path) -> No
     with pytest.raises(WriteFailed, match="free some space"):
         await output.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+# Rotation
+
+
+async def test_a_full_file_and_the_next_ones_entry_are_on_the_disk(
+    tmp_path: Path, disk: Disk
+) -> None:
+    path = tmp_path / "out.jsonl"
+    series = await Series.open(str(path), FULL, Jsonl(), 1_000)
+    assert (disk.files, disk.folders) == ([], 1)
+    await series.write(lines(1))
+    full, begun = await series.seal()
+    assert (full, begun.offset) == (marked(path), 0)
+    assert (disk.files, disk.folders) == ([full.offset], 2)
+    await series.write(b"two\n")
+    (mark,) = await series.seal()
+    assert disk.files == [full.offset, mark.offset]
+    await series.close()
+
+
+async def test_where_no_further_file_can_be_made_nothing_is_lost(tmp_path: Path) -> None:
+    folder, moved = tmp_path / "folder", tmp_path / "moved"
+    folder.mkdir()
+    series = await Series.open(str(folder / "out.jsonl"), Keeping(durable=True), Jsonl(), 1_000)
+    await series.write(lines(1))
+    os.rename(folder, moved)
+    with pytest.raises(CannotCreate, match=r"out\.0002\.jsonl"):
+        await series.seal()
+    await series.close()
+    assert read(moved / "out.jsonl") == lines(1)
+    assert os.listdir(moved) == ["out.jsonl"]
+
+
+_SMALL_TABLES = """
+import asyncio, resource, sys
+from crawler.destination import Destination
+from crawler.errors import WriteFailed
+from crawler.model import Line
+from crawler.sink.output import Keeping
+from crawler.sink.records import Records
+
+async def fill():
+    to = [Destination(name, "csv", ["page"]) for name in sys.argv[1:]]
+    sink = await Records.open(to, Keeping(durable=True), ["a", "seq"], 100_000)
+    line = Line("page", b'{"type":"page","a":"' + b"x" * 1_000 + b'"}')
+    try:
+        for _ in range(100):
+            await sink.write([line] * 10)
+            if _ == 14:
+                print([mark.name for mark in await sink.seal()])
+    except WriteFailed as error:
+        print(error)
+    await sink.close()
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+asyncio.run(fill())
+"""
+
+
+async def test_a_table_that_can_grow_no_further_keeps_whole_rows(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    code, said, err = python(_SMALL_TABLES, path)
+    assert code == 0, err
+    sealed_, failed = said.splitlines()
+    assert "out.0002.csv" in sealed_
+    assert failed.startswith(f"writing {tmp_path}/out.0002.csv failed: file too large")
+    numbers = []
+    for each in (path, tmp_path / "out.0002.csv"):
+        head, *rows = read(each).decode().removesuffix("\n").split("\n")
+        assert head == "a,seq"
+        assert {len(row.partition(",")[0]) for row in rows} == {1_000}
+        numbers += [int(row.partition(",")[2]) for row in rows]
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -230,7 +230,7 @@ def test_a_plain_line_is_passed_on_as_it_is() -> None:
     odd = b'{"a": 1,  "b" :2}\n'
     found = Entry("page", odd)
     assert Jsonl().encode([found]) == odd
-    assert found._value is None
+    assert found.decoded is None
 
 
 def test_a_record_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
