@@ -65,8 +65,8 @@ async def _run(
 
     async def ready(marks: Sequence[Mark]) -> None:
         keeping = _keeping(settings, marks)
-        outputs, fields = settings.destinations, settings.fields
-        sinks.append(await Records.open(outputs, keeping, fields, settings.rotate))
+        outputs = settings.destinations(settings.emit)
+        sinks.append(await Records.open(outputs, keeping, settings.fields, settings.rotate))
 
     async with open_frontier(settings, ready) as frontier:
         (sink,) = sinks

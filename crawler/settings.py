@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
 from typing import Literal
@@ -156,24 +157,21 @@ class Settings:
         for override in self.resolve:
             address_override(override)
 
-    @property
-    def destinations(self) -> list[Destination]:
-        """The outputs, read."""
-        return [
-            destination.read(each, self.format, self.emit, RECORD_TYPES) for each in self.output
-        ]
+    def destinations(self, emit: Sequence[str] = ()) -> list[Destination]:
+        """Return the outputs; those that name no types get records of types to ``emit``."""
+        return [destination.read(each, self.format, emit, RECORD_TYPES) for each in self.output]
 
     @property
     def names(self) -> list[str]:
         """The paths of the outputs, ``-`` for stdout."""
-        return [each.name for each in self.destinations]
+        return [each.name for each in self.destinations()]
 
     def _check_fields(self) -> None:
         if not self.fields:
             return
         from crawler.record import check_field  # which takes a time that --help has not
 
-        if all(each.format == "urls" for each in self.destinations):
+        if all(each.format == "urls" for each in self.destinations()):
             raise ValueError("--fields goes with jsonl, csv and tsv: urls are URLs alone")
         for path in self.fields:
             try:

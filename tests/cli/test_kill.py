@@ -145,7 +145,7 @@ def site(web: Web, request: pytest.FixtureRequest) -> Site:
 
 PLAIN = ("out.jsonl",)
 THREE = ("out.jsonl.zst", "broken.csv.gz:error", "out.tsv")
-ROTATED, SMALL = ("--rotate", "20k"), ("--rotate", "2k")
+ROTATED, ALWAYS = ("--rotate", "20k"), ("--rotate", "1")
 
 
 def see(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,8 +195,8 @@ def test_two_hundred_kills(
     ("variant", "flags", "moment", "caught"),
     [
         ("no truncation", (), "after write", "repeated|torn|Extra data"),
-        ("commit before write", SMALL, "before write", "lost"),
-        ("no mark of a new file", SMALL, "after write", "repeated|torn"),
+        ("commit before write", ALWAYS, "before write", "lost"),
+        ("no mark of a new file", ALWAYS, "after write", "repeated|torn"),
     ],
 )
 def test_a_broken_promise_is_caught(
@@ -217,7 +217,7 @@ def test_a_broken_promise_is_caught(
 
 
 def test_the_same_deaths_do_no_harm_to_the_real_one(site: Site, tmp_path: Path) -> None:
-    life = Life(site, tmp_path, THREE, SMALL)
+    life = Life(site, tmp_path, THREE, ALWAYS)
     for moment in ("after write", "before write"):
         for number in (4, 7):
             assert life.run(moment, number) == -signal.SIGKILL
