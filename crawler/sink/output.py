@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,6 +41,11 @@ class Keeping:
     durable: bool = False
     full: bool = False
     fresh: bool = False
+
+    def without(self, names: Collection[str]) -> "Keeping":
+        """Return the same, as if no state owned files of these names."""
+        marks = [mark for mark in self.marks if mark.name not in names]
+        return Keeping(self.existing, marks, self.durable, self.full, self.fresh)
 
 
 class Output:

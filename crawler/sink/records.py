@@ -51,10 +51,12 @@ class Records:
         ``limit`` bytes is full.
         """
         channels: list[Channel] = []
+        names = {to.name for to in destinations}
         try:
             for to in destinations:
                 form = formats.make(to.format, to.types, fields)
-                series = await Series.open(to.name, keeping, form, limit)
+                own = keeping.without(names - {to.name})
+                series = await Series.open(to.name, own, form, limit)
                 channels.append(Channel(series, form, frozenset(to.types)))
         except BaseException:
             for channel in channels:

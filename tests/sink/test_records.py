@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import pytest
 
-from crawler.destination import Destination
+from crawler.destination import Destination, part
 from crawler.errors import CannotCreate, CrawlError, TryLater, WriteFailed
 from crawler.model import Line
 from crawler.record import numbered
@@ -224,6 +224,17 @@ async def test_all_outputs_are_taken_up(paths: list[Path]) -> None:
     await sink.close()
     assert [each["n"] for each in records(paths[0])] == [0, 2]
     assert {unpacked(path) for path in paths} == {read(paths[0])}
+
+
+async def test_an_output_that_is_named_like_a_file_of_another_is_its_own(path: Path) -> None:
+    names = [str(path), part(str(path), 2024)]
+    sink = await Records.open(to(names), Keeping(durable=True))
+    await sink.write([line(0)])
+    marks = await sink.seal()
+    await sink.close()
+    sink = await Records.open(to(names), Keeping(marks=marks, durable=True))
+    assert await sink.seal() == marks
+    await sink.close()
 
 
 async def test_all_outputs_are_opened_anew(paths: list[Path], tmp_path: Path) -> None:
