@@ -156,6 +156,7 @@ def see(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
     assert max(life.refetched) <= WORKERS + BATCH
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("site", [(10_000, 7)], indirect=True)
 def test_twenty_kills(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     life = Life(site, tmp_path, THREE, ROTATED)
