@@ -144,6 +144,8 @@ def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:
     """Return what a value of this kind may have under a key."""
     if isinstance(kind, inspect.UnionType):
         return [below for each in kind.types for below in _below(each, key)]
+    if isinstance(kind, inspect.Metadata):
+        return _below(kind.type, key)
     if isinstance(kind, inspect.DictType):
         return [kind.value_type]
     if isinstance(kind, inspect.RawType | inspect.AnyType | inspect.CustomType):

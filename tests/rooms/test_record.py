@@ -2,7 +2,7 @@
 
 import json
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pytest
@@ -210,3 +210,9 @@ def test_fields_that_records_may_have(path: str) -> None:
 def test_fields_that_no_record_has(path: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         check_field(path)
+
+
+def test_what_describes_a_field_hides_nothing_of_it() -> None:
+    described = Annotated[dict[str, int] | None, msgspec.Meta(description="Counts.")]
+    (found,) = record._below(msgspec.inspect.type_info(described), "any")
+    assert isinstance(found, msgspec.inspect.IntType)
