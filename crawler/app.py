@@ -65,7 +65,7 @@ def check(settings: Settings) -> Checked:
     """
     agent = settings.user_agent or USER_AGENT
     if not agent.isprintable():
-        raise BadSetting("--user-agent has no control characters")
+        raise BadSetting("--user-agent is printable text")
     proxies = _proxies(settings)
     return Checked(settings, agent, _credentials(settings), proxies, _jar(settings.cookie_jar))
 

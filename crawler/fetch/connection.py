@@ -47,8 +47,12 @@ class BrokenFraming(ClientPayloadError):
 
 
 class Connection(ResponseHandler):
-    """A ResponseHandler for each answer of which ``_head`` gathers the head (then None)."""
+    """A ResponseHandler for each answer of which ``_head`` gathers the head (then None).
 
+    ``below`` is what carries it, where that has to be kept.
+    """
+
+    below: Any = None
     _head: bytearray | None = None
     _interim = 0
     _received = 0

@@ -145,4 +145,6 @@ def _clean(value: str) -> str:
     """Return a header value, or raise ValueError if it would end the header early."""
     if any(ord(char) < 32 and char != "\t" for char in value) or "\x7f" in value:
         raise ValueError("a header value has no control characters")
+    if not _is_text(value):
+        raise ValueError("a header value is UTF-8")
     return value

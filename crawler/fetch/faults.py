@@ -35,8 +35,6 @@ def failed(error: Exception) -> Failed:
             return Failed(Fault.DISCONNECT, "the server closed the connection without an answer")
         case HttpProcessingError():
             return Failed(Fault.PROTOCOL, _words(error), lasting=True)
-        case aiohttp.InvalidURL():
-            return Failed(Fault.PROTOCOL, "the URL cannot be requested", lasting=True)
         case OSError():
             return Failed(Fault.DISCONNECT, _words(error))
     return Failed(Fault.PROTOCOL, _words(error), lasting=True)

@@ -29,7 +29,7 @@ READ_AHEAD = 256 * 1024
 """Bytes of a body that may wait to be taken; then reading pauses."""
 
 SWITCHING = 101
-"""The one status of its class that is an answer: there is no other after it."""
+"""After this status the connection speaks something else."""
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 
@@ -50,7 +50,7 @@ class Response:
         self.status = status
         self.headers = headers
         self.content = content
-        content.on_eof(connection.release)
+        content.on_eof(connection.close if status == SWITCHING else connection.release)
 
     @property
     def content_length(self) -> int | None:
@@ -82,11 +82,13 @@ class Requests:
         proxy_headers: Mapping[str, str] | None = None,
     ) -> None:
         self._connector = connector
+        self.verify = verify
         self._timeout = ClientTimeout(total=None, sock_connect=connect_timeout)
         url = URL(origin + "/", encoded=True)
         through = None if proxy is None else CIMultiDict(proxy_headers or {})
         if through is not None:
-            through["Host"] = url.host_port_subcomponent or ""  # else it is added when it is used
+            # Else aiohttp adds it when it connects, and never finds that connection again.
+            through["Host"] = headers.get("Host") or url.host_port_subcomponent or ""
         # What connects wants one; of it, only where to connect to is used.
         self._model = ClientRequest(
             "GET",
@@ -104,7 +106,9 @@ class Requests:
     async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
         """Ask for ``url``, with further ``headers``, and return when the answer's head has come.
 
-        Raises aiohttp.ClientError, OSError or HttpProcessingError.
+        That is one request: none is repeated, without the site's delay, when a connection that
+        was kept turns out to be closed. Raises aiohttp.ClientError, OSError,
+        HttpProcessingError, or ValueError for a header that is none.
         """
         head = self._head
         if headers:
@@ -131,8 +135,6 @@ class Requests:
             )
             transport.write(b"GET %b%b" % (target.encode("ascii"), head))
             message, content = await protocol.read()
-            while 100 <= message.code < 200 and message.code != SWITCHING:
-                message, content = await protocol.read()  # as behind a SOCKS proxy
         except BaseException:
             connection.close()
             raise

@@ -52,12 +52,15 @@ class Process:
 
     def __init__(self, deadline: float = DEADLINE, memory: int = MEMORY) -> None:
         """Start it. Raises OSError where the system has no room for one."""
-        self.socket, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as file:
-            file.truncate(SLOT.size)
-            self._slot = mmap.mmap(file.fileno(), SLOT.size)
-            passed = (theirs.fileno(), file.fileno())
-            try:
+        with contextlib.ExitStack() as undo:
+            self.socket, theirs = socket.socketpair()
+            undo.callback(self.socket.close)
+            with theirs, tempfile.TemporaryFile() as file:
+                file.write(bytes(SLOT.size))  # a hole could not be filled where the disk is full
+                file.flush()
+                self._slot = mmap.mmap(file.fileno(), SLOT.size)
+                undo.callback(self._slot.close)
+                passed = (theirs.fileno(), file.fileno())
                 self.popen = subprocess.Popen(  # noqa: S603 - our own code; takes 2 ms
                     [
                         sys.executable, "-I", "-S", "-c", _BOOT,
@@ -69,10 +72,7 @@ class Process:
                     pass_fds=passed,
                     start_new_session=True,  # Ctrl-C is for us to deal with
                 )  # fmt: skip
-            except OSError:
-                self.socket.close()
-                self._slot.close()
-                raise
+            undo.pop_all()
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             self.socket.setsockopt(socket.SOL_SOCKET, option, 1024 * 1024)
         self.socket.setblocking(False)

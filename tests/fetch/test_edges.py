@@ -29,7 +29,6 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         (OSError(errno.ENETDOWN, "network is down"), Fault.DISCONNECT, False),
         (aiohttp.ServerTimeoutError(), Fault.TIMEOUT, False),
         (aiohttp.ClientPayloadError("broken"), Fault.PROTOCOL, True),
-        (aiohttp.InvalidURL("http://"), Fault.PROTOCOL, True),
         (ValueError("what a library says of a header"), Fault.PROTOCOL, True),
     ],
 )

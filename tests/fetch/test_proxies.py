@@ -1,5 +1,6 @@
 """Proxies: which there are, for what, what they are told, and what comes of their faults."""
 
+import asyncio
 import ssl
 import sys
 
@@ -12,7 +13,7 @@ from crawler.fetch.addresses import Trust
 from crawler.fetch.credentials import Credentials, basic
 from crawler.fetch.proxies import Proxies, Proxy
 from crawler.model import Fault
-from tests.fetch.wire import failed, fetched, fetching, listening
+from tests.fetch.wire import failed, fetched, fetching, head, listening, raw
 from tests.web.certificates import Certificates
 from tests.web.proxy import ProxyWeb
 from tests.web.server import Reply, Request
@@ -383,9 +384,68 @@ async def test_the_guard_would_be_missed(
 
 
 async def test_socks_without_its_extra_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "aiohttp_socks", None)
+    monkeypatch.setitem(sys.modules, "python_socks", None)
     monkeypatch.delitem(sys.modules, "crawler.fetch.socks", raising=False)
 
     with pytest.raises(BadSetting, match=r"pip install 'crawlway\[socks\]'"):
         async with fetching(proxies=through("127.0.0.1:1080", "socks5")):
             pass
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        head("Content-Length: 2") + b"ok",
+        b"HTTP/1.1 103 Hint\r\nLink: x\r\n\r\n" * 3 + head("Content-Length: 2") + b"ok",
+        head("no header", "Content-Length: 2") + b"ok",
+        head("Content-Length: 2, 2") + b"ok",
+    ],
+    ids=["plain", "interim answers", "a line that is no header", "lengths that agree"],
+)
+async def test_answers_are_read_as_without_a_proxy(
+    through_web: ProxyWeb, kind: str, answer: bytes
+) -> None:
+    web = through_web
+    url = web.serve(raw(answer)) + "/"
+    through_it = through(web.socks(), kind) if kind == "socks5" else None
+    async with fetching(proxies=through_it) as fetcher:
+        assert fetched(await fetcher.fetch(url)).body == b"ok"
+
+
+async def test_behind_socks_late_bytes_are_no_answer_to_the_next_request(
+    through_web: ProxyWeb,
+) -> None:
+    web = through_web
+
+    async def handler(request: Request) -> None:
+        request.writer.write(head("Content-Length: 2") + b"ok")
+        await request.writer.drain()
+        if request.path == "/a":
+            await asyncio.sleep(0.1)
+            request.writer.write(head("Content-Length: 5") + b"wrong")
+            await request.writer.drain()
+        await asyncio.Event().wait()
+
+    origin = web.serve(handler)
+    async with fetching(proxies=through(web.socks(), "socks5")) as fetcher:
+        assert fetched(await fetcher.fetch(origin + "/a")).body == b"ok"
+        (connector,) = fetcher._through_socks.values()
+        ((idle, _),) = next(iter(connector._conns.values()))
+        if idle.closed is not None:
+            async with asyncio.timeout(5):
+                await idle.closed  # the late bytes end it
+        assert fetched(await fetcher.fetch(origin + "/b")).body == b"ok"
+
+
+async def test_connections_through_a_proxy_are_used_again(through_web: ProxyWeb) -> None:
+    web = through_web
+    web.names = {"a.test": "127.0.0.1"}
+    port = web.serve(hello).rpartition(":")[2]
+    for given in ((), ("Host: b.test",)):
+        credentials = Credentials(given)
+        credentials.admit(f"http://a.test:{port}/", None)
+        async with fetching(credentials=credentials, proxies=through(web.proxy())) as fetcher:
+            for _ in range(3):
+                fetched(await fetcher.fetch(f"http://a.test:{port}/"))
+            assert [len(idle) for idle in fetcher._direct._conns.values()] == [1]

@@ -5,9 +5,11 @@ import asyncio
 import pytest
 from multidict import CIMultiDict
 
+from crawler.fetch import http
+from crawler.fetch.addresses import Trust
 from crawler.fetch.connection import Connector
 from crawler.fetch.request import Requests
-from tests.fetch.wire import listening
+from tests.fetch.wire import fetching, listening
 
 
 @pytest.mark.parametrize("header", ["a\r\nb", "a\nb", "a\rb", "a\0b"])
@@ -42,3 +44,21 @@ async def test_a_request_is_its_target_and_the_headers_given() -> None:
         assert "User-Agent: me" not in said
         assert said.endswith("\r\nuser-agent: you\r\nX: y\r\n\r\n")
         assert len(connector._conns) == 1  # all over one connection
+
+
+async def test_only_so_many_origins_are_kept_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_ROUTES", 3)
+    async with fetching(Trust()) as fetcher:  # to which all of these are private
+        for number in range(1, 9):
+            await fetcher.fetch(f"http://127.0.0.{number}/")
+            assert len(fetcher._routes) <= 3
+        assert "http://127.0.0.8" in fetcher._routes
+
+
+async def test_a_seed_that_comes_late_opens_what_was_asked_of_its_host_before() -> None:
+    async with fetching(Trust(), insecure=True) as fetcher:
+        await fetcher.fetch("https://127.0.0.1/")
+        assert fetcher._routes["https://127.0.0.1"].requests.verify
+        fetcher.admit("http://127.0.0.1/")
+        await fetcher.fetch("https://127.0.0.1/")
+        assert not fetcher._routes["https://127.0.0.1"].requests.verify

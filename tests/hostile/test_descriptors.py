@@ -4,6 +4,7 @@ import sys
 
 from tests.cli.run import Ran
 from tests.hostile.judge import crawl
+from tests.web.proxy import ProxyWeb
 from tests.web.server import Reply, Request, Web, html
 
 SITES, PAGES = 70, 4
@@ -32,6 +33,15 @@ def test_with_64_descriptors_and_200_wanted_no_page_is_lost(web: Web) -> None:
 
     assert ran.code == 0
     assert ran.err == "crawler: warning: ulimit -n 64 allows 20 connections at once\n"
+    assert len({page["url"] for page in ran.of("page")}) == len(ran.records) == SITES * PAGES
+
+
+def test_nor_behind_a_socks_proxy(through_web: ProxyWeb) -> None:
+    proxy = ["--allow-private", "--proxy", f"socks5://{through_web.socks()}"]
+
+    ran = limited(through_web, WHOLE, *proxy)
+
+    assert ran.code == 0
     assert len({page["url"] for page in ran.of("page")}) == len(ran.records) == SITES * PAGES
 
 

@@ -5,10 +5,13 @@ import sys
 
 READ = """
 import resource, sys
+import gc
 from crawler import heap
 from crawler.parse import html
+gc.disable()
 if sys.argv[1] == "keep":
     heap.keep()
+    assert gc.isenabled()
 page = b"<p>some <b>text</b> <a href=x>and a link</a></p>" * 800
 def read(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
