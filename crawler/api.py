@@ -73,6 +73,12 @@ class Options(TypedDict, total=False):
     resolve: Sequence[str]
     ignore_robots: bool
     allow_private: bool
+    text: bool
+    markdown: bool
+    html: bool
+    links: bool
+    headers: bool
+    structured: bool
     emit: Sequence[str]
     fields: Sequence[str]
     state: str | None

@@ -35,7 +35,7 @@ from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
-from crawler.settings import Settings, address_override
+from crawler.settings import CONTENT, Settings, address_override
 from crawler.version import __version__
 
 PRODUCT = "crawlway"
@@ -67,6 +67,8 @@ def check(settings: Settings) -> Checked:
     if not agent.isprintable():
         raise BadSetting("--user-agent is printable text")
     proxies = _proxies(settings)
+    if settings.markdown:
+        _need_markdown()
     return Checked(settings, agent, _credentials(settings), proxies, _jar(settings.cookie_jar))
 
 
@@ -139,6 +141,9 @@ async def join(
         exclude=settings.exclude,
         drop_params=settings.drop_params,
         sitemap=settings.sitemap,
+        content=settings.content,
+        max_size=settings.max_size,
+        links="link" in settings.wanted,
     )
     scope = make_scope(reading)
     for seed, target in past.widened:
@@ -159,6 +164,7 @@ async def join(
         connect_timeout=settings.connect_timeout,
         insecure=settings.insecure,
         xml=settings.sitemap != "off",
+        plain=settings.text,
         overrides=overrides,
         proxies=checked.proxies,
         jar=jar,
@@ -258,8 +264,16 @@ def _asked(settings: Settings) -> Asked:
             "--emit": ",".join(sorted(settings.emit)),
             "--format": settings.format,
             "--fields": ",".join(settings.fields),
+            **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},
         },
     )
+
+
+def _need_markdown() -> None:
+    try:
+        from crawler.parse import markdown  # noqa: F401 - the children import it, too
+    except ImportError:
+        raise BadSetting("--markdown needs: pip install 'crawlway[markdown]'") from None
 
 
 def _credentials(settings: Settings) -> Credentials:

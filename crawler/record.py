@@ -2,18 +2,19 @@
 
 Every record is one line of strict JSON in UTF-8. ``seq`` numbers the lines of a run and
 is added by the sink (:func:`numbered`); everything else is encoded where it is known, so
-that parsing children can encode pages. Keys are always present, null where unknown.
+that parsing children can encode pages. Keys are always present, null where unknown; those
+that come with a flag are absent without it. ``crawler schema`` is made from these types.
 """
 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import inspect
+from msgspec import UNSET, Meta, UnsetType, inspect
 
-from crawler.model import Failed, Lease, Line, Reason, Target, Verdict
+from crawler.model import Failed, Fault, Lease, Line, Reason, Refusal, Target, Truncated, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -22,101 +23,179 @@ _ESCAPED = re.compile(
     rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 
+_Moment = Annotated[
+    str, Meta(description="When, RFC 3339 in UTC.", extra_json_schema={"format": "date-time"})
+]
+_Pass = Annotated[int, Meta(description="Which crawl of the state this is, from 1 on.", ge=1)]
+_Count = Annotated[int, Meta(ge=0)]
+_Reason = Annotated[str, Meta(extra_json_schema={"enum": [*Reason]})]
+_Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
-    """What every record of a URL carries. ``at`` is RFC 3339 in UTC."""
+    """What every record of a URL carries."""
 
-    v: int = SCHEMA_VERSION
-    type: str
-    url: str
-    pass_: int
-    at: str
-    depth: int
-    via: str | None
-    seed: str
-    meta: msgspec.Raw | None
+    v: Annotated[int, Meta(description="Schema version.")] = SCHEMA_VERSION
+    type: Annotated[str, Meta(description="The kind of record.")]
+    url: Annotated[str, Meta(description="As the URL standard spells it, without fragment.")]
+    pass_: _Pass
+    at: _Moment
+    depth: Annotated[int, Meta(description="Links from the seed; a seed is 0.", ge=0)]
+    via: Annotated[str | None, Meta(description="The page that named it; null for a seed.")]
+    seed: Annotated[str, Meta(description="The seed it descends from.")]
+    meta: Annotated[msgspec.Raw | None, Meta(description="What was given with the seed.")]
+
+
+class PageLink(msgspec.Struct, frozen=True, gc=False):
+    """A link on a page, wherever it leads."""
+
+    url: Annotated[str, Meta(description="Absolute; as written where it is no http or https URL.")]
+    text: Annotated[str, Meta(description="Its words, or those that stand for its picture.")]
+    rel: Annotated[list[str], Meta(description="Its rel, in lower case.")]
+    element: Annotated[
+        Literal["a", "area", "iframe", "frame", "link", "meta"], Meta(description="Its tag.")
+    ]
+
+
+class Structured(msgspec.Struct, frozen=True):
+    """What a page says of itself for machines; values of what may be repeated are lists."""
+
+    json_ld: Annotated[list[Any], Meta(description="Each JSON-LD block that can be read.")]
+    broken: Annotated[int, Meta(description="JSON-LD blocks that cannot be read.", ge=0)]
+    opengraph: Annotated[
+        dict[str, list[str]],
+        Meta(description="meta elements with a property, and Twitter's, by name."),
+    ]
+    meta: Annotated[
+        dict[str, list[str]], Meta(description="The other meta elements with a name, by name.")
+    ]
 
 
 class PageRecord(Record, frozen=True, kw_only=True):
-    """A URL answered with 2xx.
+    """A URL answered with 2xx. The keys that are not required come with flags of their names.
 
-    ``bytes`` is the decoded body's size (null where the body was not read), ``wire_bytes``
-    its size as it travelled; ``hash`` is the SHA-1 of the decoded body in hex; ``n_links``
-    counts the distinct http and https URLs the page links to; ``robots`` lists the
-    directives of meta robots and X-Robots-Tag that concern us; ``canonical`` is absolute.
+    With the flag, a key that does not apply to the page is null.
     """
 
-    type: str = "page"
-    status: int
-    content_type: str | None
-    charset: str | None = None
-    bytes: int | None
-    wire_bytes: int
-    elapsed_ms: int
-    attempts: int
-    truncated: str | None
+    type: Literal["page"] = "page"
+    status: Annotated[int, Meta(description="HTTP status.", ge=100, le=999)]
+    content_type: Annotated[str | None, Meta(description="Content-Type as sent.")]
+    charset: Annotated[
+        str | None, Meta(description="The encoding it was read in, as the standard names it.")
+    ] = None
+    bytes: Annotated[
+        _Count | None, Meta(description="Size of the decoded body; null where it was not read.")
+    ]
+    wire_bytes: Annotated[int, Meta(description="Size of the body as it travelled.", ge=0)]
+    elapsed_ms: Annotated[
+        int, Meta(description="From the start of the request to the last byte.", ge=0)
+    ]
+    attempts: Annotated[int, Meta(description="Requests made for it.", ge=1)]
+    truncated: Annotated[
+        Truncated | None,
+        Meta(description="Why the body is not whole: --max-size, the time, a hang-up."),
+    ]
     title: str | None = None
-    lang: str | None = None
-    canonical: str | None = None
-    robots: list[str] = []
-    n_links: int = 0
-    hash: str | None = None
+    lang: Annotated[str | None, Meta(description="The page's lang attribute.")] = None
+    canonical: Annotated[str | None, Meta(description="rel=canonical, absolute.")] = None
+    robots: Annotated[
+        list[str],
+        Meta(description="Directives of meta robots and X-Robots-Tag that concern us."),
+    ] = []
+    n_links: Annotated[int, Meta(description="Distinct http and https URLs it links to.", ge=0)] = 0
+    hash: Annotated[str | None, Meta(description="SHA-1 of the decoded body, in hex.")] = None
+    text: (
+        Annotated[
+            str | None, Meta(description="The main text, a line a block, cells between tabs.")
+        ]
+        | UnsetType
+    ) = UNSET
+    markdown: (
+        Annotated[str | None, Meta(description="The main content as Markdown, links absolute.")]
+        | UnsetType
+    ) = UNSET
+    html: Annotated[str | None, Meta(description="The decoded page.")] | UnsetType = UNSET
+    links: (
+        Annotated[
+            list[PageLink] | None, Meta(description="Its links in order, repeated ones as well.")
+        ]
+        | UnsetType
+    ) = UNSET
+    headers: (
+        Annotated[
+            dict[str, str],
+            Meta(description="The response's headers by lower-case name, without set-cookie."),
+        ]
+        | UnsetType
+    ) = UNSET
+    structured: Structured | UnsetType | None = UNSET
+
+
+class LinkRecord(Record, frozen=True, kw_only=True):
+    """A link of a page, ``url``; the other common keys are the page's as well."""
+
+    type: Literal["link"] = "link"
+    index: Annotated[int, Meta(description="Its place among the page's links.", ge=0)]
+    link: PageLink
+    refused: Annotated[
+        _Refusal | None, Meta(description="Why it was not followed; null where it was.")
+    ]
 
 
 class RedirectRecord(Record, frozen=True, kw_only=True):
-    """A URL answered with 3xx and a usable Location; ``location`` is absolute."""
+    """A URL answered with 3xx and a usable Location."""
 
-    type: str = "redirect"
-    status: int
-    location: str
+    type: Literal["redirect"] = "redirect"
+    status: Annotated[int, Meta(description="HTTP status.", ge=100, le=999)]
+    location: Annotated[str, Meta(description="Where it leads, absolute.")]
 
 
 class ErrorDetail(msgspec.Struct, frozen=True, rename={"fault": "class"}):
-    """Why a URL failed: a class of the published list, words, and requests made."""
+    """Why a URL failed."""
 
-    fault: str
-    message: str
-    attempts: int
+    fault: Annotated[str, Meta(extra_json_schema={"enum": [*Fault]})]
+    message: Annotated[str, Meta(description="The same in words, for people.")]
+    attempts: Annotated[int, Meta(description="Requests made.", ge=0)]
 
 
 class ErrorRecord(Record, frozen=True, kw_only=True):
-    """A URL that ended without a page; ``status`` is null where no answer came."""
+    """A URL that ended without a page."""
 
-    type: str = "error"
-    status: int | None
+    type: Literal["error"] = "error"
+    status: Annotated[int | None, Meta(description="HTTP status; null where no answer came.")]
     error: ErrorDetail
 
 
 class SkipRecord(Record, frozen=True, kw_only=True):
-    """A URL that was accepted and then not asked for; ``reason`` is of the published list."""
+    """A URL that was accepted and then not asked for."""
 
-    type: str = "skip"
-    reason: str
-    detail: str | None
+    type: Literal["skip"] = "skip"
+    reason: _Reason
+    detail: Annotated[str | None, Meta(description="The same in words, for people.")]
 
 
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """The run's last record; ``discovered`` equals the sum of the six that follow it."""
 
-    v: int = SCHEMA_VERSION
-    type: str = "summary"
-    pass_: int
-    at: str
-    end_reason: str
-    discovered: int
-    fetched: int
-    redirected: int
-    failed: int
-    skipped: int
-    gone: int
-    left: int
-    errors: dict[str, int]
-    skips: dict[str, int]
-    refused: dict[str, int]
-    requests: int
-    bytes: int
-    wire_bytes: int
-    elapsed_ms: int
+    v: Annotated[int, Meta(description="Schema version.")] = SCHEMA_VERSION
+    type: Literal["summary"] = "summary"
+    pass_: _Pass
+    at: _Moment
+    end_reason: Annotated[str, Meta(description="What ended the run: drained, or what limit.")]
+    discovered: _Count
+    fetched: _Count
+    redirected: _Count
+    failed: _Count
+    skipped: _Count
+    gone: _Count
+    left: Annotated[int, Meta(description="URLs that were not reached.", ge=0)]
+    errors: Annotated[dict[str, int], Meta(description="Errors by class.")]
+    skips: Annotated[dict[str, int], Meta(description="Skips by reason.")]
+    refused: Annotated[dict[str, int], Meta(description="Links not followed, by reason.")]
+    requests: _Count
+    bytes: _Count
+    wire_bytes: _Count
+    elapsed_ms: _Count
 
 
 def check_field(path: str) -> None:

@@ -11,15 +11,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
-from typing import Literal
+from typing import Literal, get_args
 
 from crawler import destination
 from crawler.destination import Destination
 
 ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 
-RECORD_TYPES = ("page", "redirect", "error", "skip", "summary")
+RECORD_TYPES = ("page", "redirect", "error", "skip", "link", "summary")
 DEFAULT_EMIT = ("page", "redirect", "error")
+
+ContentKind = Literal["text", "markdown", "html", "links", "headers", "structured"]
+CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
+"""What a page's record may hold besides the facts: settings, flags and keys of one name."""
 
 _NUMBERS = {
     "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
@@ -122,6 +126,12 @@ class Settings:
     resolve: tuple[str, ...] = ()
     ignore_robots: bool = False
     allow_private: bool = False
+    text: bool = False
+    markdown: bool = False
+    html: bool = False
+    links: bool = False
+    headers: bool = False
+    structured: bool = False
     output: tuple[str, ...] = ("-",)
     format: destination.Format = "jsonl"
     fields: tuple[str, ...] = ()
@@ -138,6 +148,11 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     debug: bool = False
+
+    @property
+    def content(self) -> tuple[ContentKind, ...]:
+        """What the records of pages are to hold."""
+        return tuple(kind for kind in CONTENT if getattr(self, kind))
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -156,6 +171,11 @@ class Settings:
             raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
         for override in self.resolve:
             address_override(override)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The types of records that some output gets."""
+        return frozenset().union(*(each.types for each in self.destinations(self.emit)))
 
     def destinations(self, emit: Sequence[str] = ()) -> list[Destination]:
         """Return the outputs; those that name no types get records of types to ``emit``."""

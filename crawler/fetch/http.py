@@ -55,9 +55,9 @@ class Wire:
     """Settings of the wire. Times in seconds, sizes in bytes.
 
     With ``insecure`` the seeds' hosts are not asked for a valid certificate; with ``xml``
-    XML and gzip files are read as HTML is. ``overrides`` maps (host, port) to the address
-    to use instead of the resolver's. ``proxies`` says through whom requests go; without a
-    ``jar`` what servers want remembered is forgotten.
+    XML and gzip files are read as HTML is, with ``plain`` plain text. ``overrides`` maps
+    (host, port) to the address to use instead of the resolver's. ``proxies`` says through
+    whom requests go; without a ``jar`` what servers want remembered is forgotten.
     """
 
     user_agent: str
@@ -66,6 +66,7 @@ class Wire:
     connect_timeout: float = 10.0
     insecure: bool = False
     xml: bool = False
+    plain: bool = False
     overrides: Mapping[tuple[str, int], str] | None = None
     proxies: Proxies = field(default_factory=Proxies)
     jar: Jar | None = None
@@ -155,8 +156,9 @@ class HttpFetcher:
                 cap = self._wire.max_size if most is None else most
                 exchange = Exchange(url, response, cap, deadline, self._large, started, self._now)
                 content_type = response.headers.get("Content-Type", "")
-                xml = self._wire.xml and media.may_be_sitemap(content_type)
-                outcome = await exchange.read(whole=whole or xml)
+                wanted = self._wire.xml and media.may_be_sitemap(content_type)
+                wanted = wanted or (self._wire.plain and media.is_plain(content_type))
+                outcome = await exchange.read(whole=whole or wanted)
                 return self._heard(url, route, response, nonce) or outcome
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if proxy is not None and (failed := proxies.failed(proxy, error)) is not None:

@@ -5,6 +5,7 @@ parsing (82 µs a page for seven instead of two).
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -18,7 +19,9 @@ _HEAD = "base, link, meta, title"
 _BODY = "[href]:is(a, area){}, [src]:is(iframe, frame)"
 """The attribute first: lexbor compares names of elements slowly (90 µs a page against 53)."""
 
-_LINKS = _BODY.format("")
+LINKS = _BODY.format("")
+"""What is a link in a body, and not only a place for one."""
+
 _LINKS_ELSEWHERE = _BODY.format(':not([href^="#"])')
 """Without links to the page itself, a third of all: what is not found costs nothing later."""
 
@@ -95,6 +98,23 @@ def directives(header: str, agent: str) -> list[str]:
     return found
 
 
+def refresh(content: str) -> str | None:
+    """Return where the content of a meta refresh leads, as written."""
+    match = _REFRESH.match(content)
+    return (match[1] or match[2] or match[3] or None) if match else None
+
+
+def leads(rel: Collection[str], hreflang: str | None) -> bool:
+    """Whether a link element is one to follow, by its rel in lower case."""
+    return not _FOLLOWED.isdisjoint(rel) or ("alternate" in rel and bool(hreflang))
+
+
+def reference(node: LexborNode) -> str:
+    """Return where a link, or a frame, leads; without a value it is to the page itself."""
+    written = node.attrs.get("href")
+    return (node.attrs.get("src") if written is None else written) or ""
+
+
 def _read_head(page: Html, nodes: list[LexborNode], url: str, agent: str) -> None:
     links = []
     for node in nodes:
@@ -125,10 +145,10 @@ def _read_meta(page: Html, node: LexborNode, agent: str) -> None:
     name = (attributes.get("name") or "").strip().lower()
     if name in ("robots", agent):
         page.robots += [each.strip().lower() for each in content.split(",") if each.strip()]
-    elif (attributes.get("http-equiv") or "").strip().lower() == "refresh":
-        match = _REFRESH.match(content)
-        if match and (target := match[1] or match[2] or match[3]):
-            page.follow.append(target)
+    elif (attributes.get("http-equiv") or "").strip().lower() == "refresh" and (
+        target := refresh(content)
+    ):
+        page.follow.append(target)
 
 
 def _read_link(page: Html, node: LexborNode) -> None:
@@ -139,26 +159,20 @@ def _read_link(page: Html, node: LexborNode) -> None:
     rel = set((attributes.get("rel") or "").lower().split())
     if "canonical" in rel and page.canonical is None:
         page.canonical = urls.resolve(page.base, href)
-    if rel & _FOLLOWED or ("alternate" in rel and attributes.get("hreflang")):
+    if leads(rel, attributes.get("hreflang")):
         page.follow.append(href)
 
 
 def _read_body(page: Html, tree: LexborHTMLParser) -> None:
     """Collect references; ``rel`` is only looked at where the source says nofollow at all."""
-    nodes = tree.css(_LINKS if page.based else _LINKS_ELSEWHERE)
+    nodes = tree.css(LINKS if page.based else _LINKS_ELSEWHERE)
     references = [node.attrs.get("href") for node in nodes]
     if None in references:
-        references = [_reference(node) for node in nodes]
+        references = [reference(node) for node in nodes]
     found = cast("list[str]", references)
     if b"nofollow" not in tree.raw_html.lower():
         page.follow += found
         return
-    for node, reference in zip(nodes, found, strict=True):
+    for node, written in zip(nodes, found, strict=True):
         marked = "nofollow" in (node.attrs.get("rel") or "").lower().split()
-        (page.nofollow if marked else page.follow).append(reference)
-
-
-def _reference(node: LexborNode) -> str:
-    """Return where a link, or a frame, leads; without a value it is to the page itself."""
-    reference = node.attrs.get("href")
-    return (node.attrs.get("src") if reference is None else reference) or ""
+        (page.nofollow if marked else page.follow).append(written)

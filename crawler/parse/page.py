@@ -2,18 +2,23 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from hashlib import sha1
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import msgspec
+from selectolax.lexbor import LexborHTMLParser
 
 from crawler.model import Children, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
-from crawler.parse import charset, complexity, html, sitemap
+from crawler.parse import charset, complexity, edges, html, sitemap
+from crawler.parse.content import Content
+from crawler.parse.edges import Edge
 from crawler.parse.references import Known, References
 from crawler.policy import media
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.record import PageRecord, common, encode
+from crawler.settings import ContentKind
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -21,8 +26,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
 
     ``agent`` is our product token, ``max_depth`` the depth from which on links are not
     followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass,
-    ``sitemap`` whether sitemaps are read, too, or only they; the others make the scope and
-    the spelling of URLs.
+    ``sitemap`` whether sitemaps are read, too, or only they; ``content`` what of pages is
+    kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record; the
+    others make the scope and the spelling of URLs.
     """
 
     agent: str
@@ -34,6 +40,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
     sitemap: Literal["off", "add", "only"] = "off"
+    content: tuple[ContentKind, ...] = ()
+    max_size: int = 10_000_000
+    links: bool = False
 
 
 class Reader:
@@ -44,6 +53,8 @@ class Reader:
         self._guarded = guarded
         self.scope = scope
         self.references = References(Canon(reading.drop_params), scope)
+        self._content = Content(reading.content, reading.max_size) if reading.content else None
+        self._edged = reading.links or "links" in reading.content
 
     @classmethod
     def of(cls, reading: Reading) -> Self:
@@ -75,7 +86,8 @@ class Reader:
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         name = charset.sniff(fetched.body, kind)
-        tree = html.tree(charset.text(fetched.body, name))
+        source = charset.text(fetched.body, name)
+        tree = html.tree(source)
         said = html.read(tree, page.target.url, self._reading.agent, robots_tag)
         follow, cut = self.references.look_up(said.base, said.follow, based=said.based)
         nofollow: list[Known] = []
@@ -86,7 +98,12 @@ class Reader:
         found, refused = self._admit(page, said, follow, nofollow)
         if cut:
             refused[Refusal.TOO_MANY] = cut
-        return Parsed((self._record(page, said, name, n_links),), found, refused)
+        links = self._edges(page, said, tree) if self._edged else []
+        more = self._content.of_html(page, source, tree, said, links) if self._content else {}
+        record = self._record(page, said, name, n_links, more)
+        if self._reading.links:
+            return Parsed((record, *edges.records(links, page, self._reading.run)), found, refused)
+        return Parsed((record,), found, refused)
 
     def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
         """Return a sitemap's record, and what it lists."""
@@ -105,8 +122,8 @@ class Reader:
         """Return the links that may be followed from a page, and count the others."""
         refused: Counter[Refusal] = Counter()
         obeyed = self._reading.nofollow
-        page_nofollow = obeyed and not {"nofollow", "none"}.isdisjoint(said.robots)
-        deepest = page.target.depth == self._reading.max_depth
+        page_nofollow = self._is_nofollow(said)
+        barred = self._barred(page)
         found: dict[int, Link] = {}
         for links, marked in ((follow, page_nofollow), (nofollow, obeyed)):
             for known in links:
@@ -115,16 +132,42 @@ class Reader:
                     refused[known.refusal or Refusal.INVALID] += 1
                 elif marked:
                     refused[Refusal.NOFOLLOW] += 1
-                elif self._reading.sitemap == "only":
-                    refused[Refusal.NOT_IN_SITEMAP] += 1
-                elif deepest:
-                    refused[Refusal.DEPTH] += 1
+                elif barred is not None:
+                    refused[barred] += 1
                 else:
                     found[link.fp] = link
         return list(found.values()), refused
 
-    def _record(self, page: Page, said: html.Html, charset_name: str | None, n_links: int) -> Line:
+    def _is_nofollow(self, said: html.Html) -> bool:
+        """Whether a page asks that none of its links be followed, and we obey."""
+        return self._reading.nofollow and not {"nofollow", "none"}.isdisjoint(said.robots)
+
+    def _barred(self, page: Page) -> Refusal | None:
+        """Return why no link of a page is followed, however good it is."""
+        if self._reading.sitemap == "only":
+            return Refusal.NOT_IN_SITEMAP
+        return Refusal.DEPTH if page.target.depth == self._reading.max_depth else None
+
+    def _edges(self, page: Page, said: html.Html, tree: LexborHTMLParser) -> list[Edge]:
+        """Return the links of a page one by one, with what becomes of them."""
+        anchors = list(edges.anchors(tree, said))
+        written = [each.reference for each in anchors]
+        known = self.references.each(said.base, written, based=said.based)
+        barred = Refusal.NOFOLLOW if self._is_nofollow(said) else self._barred(page)
+        return list(edges.edges(anchors, known, barred, obey=self._reading.nofollow))
+
+    def _record(
+        self,
+        page: Page,
+        said: html.Html,
+        charset_name: str | None,
+        n_links: int,
+        more: Mapping[str, Any] | None = None,
+    ) -> Line:
+        """Return a page's record; without ``more`` it is none that content can be taken from."""
         fetched = page.fetched
+        if more is None:
+            more = self._content.of_other(page) if self._content else {}
         body = fetched.body
         record = PageRecord(
             status=fetched.status,
@@ -141,6 +184,7 @@ class Reader:
             robots=said.robots,
             n_links=n_links,
             hash=None if body is None else sha1(body, usedforsecurity=False).hexdigest(),
+            **more,
             **common(page.target, self._reading.run, page.at),
         )
         return Line(Verdict.FETCHED, encode(record))

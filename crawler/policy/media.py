@@ -13,6 +13,11 @@ def is_html(content_type: str) -> bool:
     return kind(content_type) in _HTML
 
 
+def is_plain(content_type: str) -> bool:
+    """Whether this is plain text by its name."""
+    return kind(content_type) == "text/plain"
+
+
 def may_be_sitemap(content_type: str) -> bool:
     """Whether this is XML, or compressed and so perhaps XML, or of no type at all."""
     named = kind(content_type)
