@@ -18,6 +18,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
+    schema                    what is written, described for machines
     record destination        what is written; where, as people type it
     model errors              the values that travel
 """

@@ -23,6 +23,9 @@ _ESCAPED = re.compile(
     rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 
+_Version = Annotated[
+    int, Meta(description="Schema version.", extra_json_schema={"const": SCHEMA_VERSION})
+]
 _Moment = Annotated[
     str, Meta(description="When, RFC 3339 in UTC.", extra_json_schema={"format": "date-time"})
 ]
@@ -35,7 +38,7 @@ _Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """What every record of a URL carries."""
 
-    v: Annotated[int, Meta(description="Schema version.")] = SCHEMA_VERSION
+    v: _Version = SCHEMA_VERSION
     type: Annotated[str, Meta(description="The kind of record.")]
     url: Annotated[str, Meta(description="As the URL standard spells it, without fragment.")]
     pass_: _Pass
@@ -177,7 +180,7 @@ class SkipRecord(Record, frozen=True, kw_only=True):
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """The run's last record; ``discovered`` equals the sum of the six that follow it."""
 
-    v: Annotated[int, Meta(description="Schema version.")] = SCHEMA_VERSION
+    v: _Version = SCHEMA_VERSION
     type: Literal["summary"] = "summary"
     pass_: _Pass
     at: _Moment

@@ -1,11 +1,12 @@
 """Runs the real command in a process of its own."""
 
-import json
 import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from typing import Any
+
+from tests.records import read
 
 COMMAND = [sys.executable, "-m", "crawler"]
 
@@ -20,8 +21,8 @@ class Ran:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """The records on stdout."""
-        return [json.loads(line) for line in self.out.splitlines()]
+        """The records on stdout, each as its schema has it."""
+        return read(self.out)
 
     def of(self, type_: str) -> list[dict[str, Any]]:
         """The records of one type."""

@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.run import COMMAND, crawl
 from tests.parse.test_lab import BOMBS
+from tests.records import read
 from tests.web.server import Reply, Request, Web, html
 
 pytestmark = pytest.mark.alone
@@ -130,7 +131,7 @@ def test_fifty_children_killed_during_a_crawl_cost_no_record(web: Web, tmp_path:
                 killed += 1
     _, err = process.communicate()
 
-    records = [json.loads(line) for line in out.read_text().splitlines()]
+    records = read(out.read_text())
     ends = Counter(record["url"] for record in records)
     assert process.returncode == 0, err
     assert err == ""

@@ -1,13 +1,13 @@
 """Politeness, proved from the servers' own logs."""
 
 import asyncio
-import json
 import time
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
 
 from tests.cli.run import crawl
+from tests.records import read
 from tests.web.server import Handler, Reply, Request, Web, html
 
 EARLY = 0.005  # seconds by which clocks of two threads may disagree
@@ -156,7 +156,7 @@ def test_a_slow_and_a_huge_site_hold_nobody_up(web: Web, tmp_path: Path) -> None
         if together[origin] > 1.2 * alone[origin] + 1.0
     }
     assert late == {}
-    pages = [json.loads(line)["url"] for line in together_out.read_text().splitlines()]
+    pages = [each["url"] for each in read(together_out.read_text())]
     assert len(pages) == len(set(pages)) == 48 * 40 + 4 + 10_000
     assert all(most <= 2 for most in web.most.values())
 
@@ -167,8 +167,7 @@ def ends(origins: list[str], seeds: list[str], out: Path) -> dict[str, float]:
     assert ran.code == 0, ran.err
     last: dict[str, float] = {}
     first = None
-    for line in out.read_text().splitlines():
-        record = json.loads(line)
+    for record in read(out.read_text()):
         hour, minute, second = record["at"][11:-1].split(":")
         at = int(hour) * 3600 + int(minute) * 60 + float(second)
         first = at if first is None else first

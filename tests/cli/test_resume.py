@@ -13,6 +13,7 @@ import crawler
 from tests.cli.lives import Life, balanced, finish, graph, once, one_line, wait_for
 from tests.cli.run import COMMAND, broken
 from tests.cli.written import rows
+from tests.records import read
 from tests.web.server import Reply, Request, Web, html
 
 PAGES = 40
@@ -530,7 +531,7 @@ def test_a_stream_that_ended_by_term_repeats_no_record(web: Web, tmp_path: Path)
         assert process.returncode == 128 + number
     last = life.run()
 
-    found = [json.loads(line) for part in (*parts, last.out) for line in part.splitlines()]
+    found = [each for part in (*parts, last.out) for each in read(part)]
     assert last.code == 0
     assert len(once(found)) == len(found) == 300
 
@@ -685,7 +686,7 @@ def test_append_in_the_same_command_is_a_resume(life: Life) -> None:
     assert life.run("--append").code == 0
     first, torn, *rest = life.out.read_text().splitlines()
     assert (json.loads(first)["url"], torn) == ("before", '{"torn')
-    assert once(json.loads(line) for line in rest) == truth(life)
+    assert once(read(rest)) == truth(life)
 
 
 # From Python.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.run import COMMAND
+from tests.records import read
 from tests.web.server import Reply, Request, Web, html
 
 Started = subprocess.Popen[str]
@@ -72,7 +73,7 @@ def test_a_first_signal_drains_and_writes_a_balance(
     process.send_signal(number)
     out, err = process.communicate(timeout=10)
 
-    records = [json.loads(line) for line in out.splitlines()]
+    records = read(out)
     summary = records[-1]
     assert process.returncode == code, err
     assert summary["end_reason"] == reason
@@ -120,9 +121,7 @@ def test_hup_elsewhere_reopens_the_output(web: Web, start: object, tmp_path: Pat
     process.send_signal(signal.SIGHUP)
     process.communicate(timeout=60)
 
-    urls = [
-        json.loads(line)["url"] for path in (rotated, out) for line in path.read_text().splitlines()
-    ]
+    urls = [each["url"] for path in (rotated, out) for each in read(path.read_text())]
     assert process.returncode == 0
     assert len(urls) == len(set(urls)) == 300
     assert out.stat().st_size > 0

@@ -12,6 +12,7 @@ from backports import zstd
 
 from crawler import destination
 from crawler.settings import RECORD_TYPES
+from tests.records import checked
 
 Row = dict[str, Any]
 
@@ -51,7 +52,8 @@ def _rows(path: Path, kind: destination.Format) -> list[Row]:
     if kind == "urls":
         return [{"url": url} for url in text.splitlines()]
     if kind == "jsonl":
-        return [json.loads(line) for line in text.splitlines()]
+        found = [json.loads(line) for line in text.splitlines()]
+        return [checked(row) if "v" in row else row for row in found]  # or --fields left it out
     if kind == "csv":
         table = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     else:

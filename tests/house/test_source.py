@@ -1,13 +1,13 @@
 """What the source may not do: run what it reads, or name a file after what the web says."""
 
 import ast
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.run import broken
+from tests.records import read
 from tests.web.server import Reply, Request, Web, html
 
 ROOT = Path(__file__).parents[2] / "crawler"
@@ -175,7 +175,7 @@ def crawled(web: Web, folder: Path, breakage: str = "") -> list[str]:
     flags = ("-o", str(out), "--cookie-jar", str(folder / "jar"), "--parsers", "0")
     ran = broken(code, web.serve(handler), *flags)
     assert ran.code == 0, ran.err
-    assert len([x for x in out.read_text().splitlines() if json.loads(x)["type"] == "page"]) > 185
+    assert len([each for each in read(out.read_text()) if each["type"] == "page"]) > 185
     return log.read_text().splitlines()
 
 

@@ -11,6 +11,7 @@ from crawler.model import Failed, Fault, Fetched, Page, Parsed, Refusal, Target,
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.references import MOST_LINKS
 from crawler.policy.urls import fingerprint
+from tests.records import wrong
 
 URL = "http://h/dir/page"
 
@@ -55,6 +56,7 @@ def record(outcome: Parsed | Failed) -> dict[str, Any]:
     (line,) = parsed(outcome).lines
     assert line.type == "page"
     fields: dict[str, Any] = json.loads(line.data)
+    assert not wrong(fields | {"seq": 1})
     return fields
 
 

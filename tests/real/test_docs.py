@@ -1,6 +1,5 @@
 """Real sites: every page that links lead to is there once, at any concurrency."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from tests.cli.run import crawl
 from tests.real.docs import FOLDERS, reachable
+from tests.records import read
 
 START = "/index.html"
 
@@ -22,7 +22,7 @@ def records(docs: dict[str, str], out: Path, *flags: str) -> list[dict[str, Any]
         "--per-host", "64", *flags, timeout=120,
     )  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
-    return [json.loads(line) for line in out.read_text().splitlines()]
+    return read(out.read_text())
 
 
 def expected(docs: dict[str, str], depth: int | None) -> set[str]:

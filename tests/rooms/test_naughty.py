@@ -11,13 +11,21 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import pytest
 
 from crawler import record
-from crawler.record import ErrorDetail, Record, SummaryRecord, encode, numbered
+from crawler.record import (
+    ErrorDetail,
+    PageLink,
+    Record,
+    Structured,
+    SummaryRecord,
+    encode,
+    numbered,
+)
 from crawler.report.log import _Json, _Text
 from tests.rooms.naughty import STRINGS
 
@@ -38,8 +46,10 @@ def types_of_records() -> Iterator[type[msgspec.Struct]]:
 def filled(kind: Any, text: str) -> Any:
     """Return a value of a type with ``text`` wherever it holds a string."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin is types.UnionType:
-        return filled(next(each for each in arguments if each is not type(None)), text)
+    if origin is Annotated or origin in (Union, types.UnionType):
+        return filled(arguments[0], text)
+    if origin is Literal:
+        return arguments[0]
     if origin is list:
         return [filled(arguments[0], text)] * 2
     if origin is dict:
@@ -48,8 +58,8 @@ def filled(kind: Any, text: str) -> Any:
         return msgspec.Raw(msgspec.json.encode({scrubbed(text): [scrubbed(text)]}))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return made(kind, text)
-    assert kind in (str, int)
-    return text if kind is str else 7
+    assert kind in (str, int, Any)
+    return 7 if kind is int else text
 
 
 def made(kind: type[msgspec.Struct], text: str) -> Any:
@@ -89,6 +99,10 @@ def strings(value: Any) -> Iterator[str]:
 
 
 KINDS = list(types_of_records())
+OF_OURS = {"page", "link", "redirect", "error", "skip", "summary", "length", "a"} | {
+    field.encode_name for each in (PageLink, Structured) for field in msgspec.structs.fields(each)
+}
+"""Literals of records, and names within them."""
 
 
 def lines() -> Iterator[bytes]:
@@ -101,7 +115,7 @@ def lines() -> Iterator[bytes]:
 def test_there_are_enough_of_them() -> None:
     assert len(STRINGS) == len(set(STRINGS)) >= 150
     assert {kind.__name__ for kind in KINDS} >= {
-        f"{name}Record" for name in ("Page", "Redirect", "Error", "Skip", "Summary")
+        f"{name}Record" for name in ("Page", "Link", "Redirect", "Error", "Skip", "Summary")
     }
     assert issubclass(ErrorDetail, msgspec.Struct)
 
@@ -114,7 +128,7 @@ def test_every_field_takes_any_string(kind: type[msgspec.Struct]) -> None:
         assert tame(line), text[:50]
         got = json.loads(line, strict=True)
         assert set(got) == names | {"seq"}
-        known = {*names, "seq", "class", "message", "attempts"}
+        known = {*names, "seq", "class", "message", "attempts"} | OF_OURS
         assert set(strings(got)) <= known | {scrubbed(text)}
         assert scrubbed(text) in set(strings(got))
 
