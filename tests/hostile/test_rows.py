@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from crawler.settings import CONTENT
 from tests.hostile.judge import NAMED, crawl, wrong
 from tests.web.hostile import certificates
 from tests.web.hostile.ends import page
@@ -33,10 +34,11 @@ def test_every_behaviour_ends_as_the_table_says(web: Web, tmp_path: Path) -> Non
     assert (ran.code, ran.err) == (0, "")
 
 
-def test_the_wire_is_the_same_on_the_other_loop(web: Web) -> None:
+def test_the_wire_is_the_same_on_the_other_loop_and_whatever_is_kept(web: Web) -> None:
     sites = serve(web, [row for row in BODIES if row.number > 3])  # those take seconds
 
-    ran = crawl([site.origin for site in sites], "--loop", "asyncio")
+    kept = [f"--{kind}" for kind in CONTENT]
+    ran = crawl([site.origin for site in sites], "--loop", "asyncio", *kept)
 
     assert wrong(ran, sites, web) == []
     assert (ran.code, ran.err) == (0, "")

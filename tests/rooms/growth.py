@@ -10,7 +10,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from crawler.model import Target
-from crawler.parse import charset, complexity, html, sitemap
+from crawler.parse import charset, complexity, edges, html, sitemap
+from crawler.parse.markdown import markdown
+from crawler.parse.structured import structured
+from crawler.parse.text import text as visible
 from crawler.policy import media, retry, robots, traps, urls
 from crawler.policy.urls import Canon
 from crawler.record import PageRecord, common, encode
@@ -69,6 +72,26 @@ def read_page(text: str) -> object:
         return None
     source = charset.text(body, charset.sniff(body, "text/html"))
     return html.read(html.tree(source), HOME, "crawlway")
+
+
+def keep(text: str) -> object:
+    """Take from a page what flags ask for."""
+    body = octets(text)
+    if complexity.too_complex(body) is not None:
+        return None
+    tree = html.tree(body)
+    said = html.read(tree, HOME, "crawlway")
+    return edges.anchors(tree, said), structured(tree), visible(tree)
+
+
+def write(text: str) -> object:
+    """Return a page as Markdown."""
+    return None if complexity.too_complex(octets(text)) else markdown(text, HOME)
+
+
+def describe(text: str) -> object:
+    """Read JSON-LD, whatever it is."""
+    return structured(html.tree(f"<script type=application/ld+json>{text}"))
 
 
 def obey(text: str) -> object:
@@ -147,6 +170,18 @@ User-agent: *\n{Disallow: /*#a\n}  User-agent: *\n{Allow: /*a*b*a*b*#$\n}
 User-agent: *\nDisallow: /{*a}  User-agent: *\nDisallow: /{*}  User-agent: *\nAllow: /{%}
 User-agent: *\nDisallow: /?{%2F}  User-agent: *\n{Crawl-delay: #\n}
 """)
+CONTENT = shapes(r"""
+{<p>}  {<p>x}  {<b>x</b>}  {x<br>}  {<li>x}  <table>{<td>x}  <table>{<tr>x}  <pre>{x\n}
+<pre>{<b>x</b>}  {<pre>x</pre>}  {<pre>\n</pre>}  <pre>{<br>}  {<div> </div>}  {<nav>x</nav>}
+{<main>x</main>}  {<article>x</article>}  {<p hidden>x}  {<a href=#>x</a>}  {<a href=#><img>}
+<a href=x>{<b>x</b>}  <a href=x>{x}  {<a href=x><object>}  {<img alt=x>}  {<img src=#>}
+{<meta name=a content=b>}  {<meta name=# content=b>}  {<meta property=og:# content=b>}
+<base href=http://h/{x}/><a href=y>  {<link rel=next href=#>}  <p>{ }x  <p>{\n}x  {é}  {&amp;}
+""")
+JSON_LD = shapes(r"""
+{a}  {[}  {[],}  {[1]}  {"}  {\\}  "{\\"}  "{\\}  {,}  {, }  [{1,}]  [{1, }]  {1}  {//}  {<!--}
+{;}  { }  { ;}  {/*}  {]]>}  {&quot;}  [{"a",}]  [{"a", }]  ,{ }x  {, ]}  [{ }
+""")
 XML = shapes(r"""
 {<}  {<urlset>}  <urlset>{<a>}  <urlset>{<a/>}  <urlset>{<a#>}  <urlset>{<!-- -->}
 <urlset><url><loc>{x}  <urlset><url><loc>{&amp;}  <urlset><url><loc>{&#120;}
@@ -174,6 +209,9 @@ DIRECTIVES = shapes(r"""
 
 TABLE = (
     Row("html.read", read_page, MARKUP),
+    Row("content", keep, CONTENT),
+    Row("markdown", write, CONTENT),
+    Row("structured", describe, JSON_LD),
     Row("complexity.too_complex", lambda text: complexity.too_complex(octets(text)), TAGS),
     Row("charset.sniff", lambda text: charset.sniff(octets(text), ""), TAGS),
     Row("charset.parameter", charset.parameter, PARAMETERS),
