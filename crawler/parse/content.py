@@ -1,6 +1,10 @@
 """What of a page its record holds besides the facts: each for a flag, paid by who asks for it.
 
-Measured on 1,942 pages of real documentation (41 KB each), CPU of the whole crawl.
+Measured on 400 pages of real documentation (35 KB each), CPU beside the 430 µs that reading
+one takes (a loaded machine: the ratios hold) and bytes of record beside 500: text 590 µs and
+10 KB, Markdown 650 µs and 12 KB, HTML 150 µs and 37 KB, links 230 µs and 4 KB, a record a link
+250 µs and 11 KB, headers and structured data less than can be told. Of a whole crawl that is
+1.8, 1.9, 1.2, 1.5 and 1.6 times the CPU.
 """
 
 from collections.abc import Collection, Iterable

@@ -13,6 +13,7 @@ DEFAULT = {
     "redirect": f"{_OF_A_URL} location",
     "error": f"{_OF_A_URL} error.class error.message",
     "skip": "type url depth via at reason detail",
+    "link": "type url depth via at index link.url link.text link.element refused",
     "summary": "type at bytes elapsed_ms end_reason discovered fetched redirected failed "
     "skipped gone left requests",
 }

@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 MAY_GET = {
     "__init__.py": {"name"},  # the package's lazy API: one of two names, checked before
-    "settings.py": {"each.name"},  # the fields of a dataclass of ours
+    "settings.py": {"each.name", "kind"},  # the fields of a dataclass of ours
 }
 
 OPENS_FILES = {
