@@ -103,7 +103,7 @@ class Crawl:
         self._dispatch = Dispatch(
             self.shared, limits.sites, limits.per_site, limits.max_pages, limits.max_wait
         )
-        self._settle = Settle(self.shared, sink)
+        self._settle = Settle(self.shared, sink, fetcher.free)
         self._crew = Crew(
             self.shared,
             fetcher,

@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec.structs import replace
+
 from crawler import record
 from crawler.engine.line import Done, Shared
 from crawler.engine.permits import Permits
@@ -87,19 +89,22 @@ class Crew:
         if outcome is None:
             self.shared.bench.put_back(visit, _now())
             return None
+        done = None
         try:
             if self._was_us(visit, outcome):
                 self.shared.bench.repeat(visit, _now())
                 return None
             if visit.robots is not None:
                 return await self._hear(visit, outcome)
-            return await self._end(visit.lease, outcome)
+            done = await self._end(visit.lease, outcome)
         except CrawlError:
             raise  # no fault of the page's: the state cannot be written, say
         except (Exception, asyncio.CancelledError) as error:
             return self._failed(visit.lease, self._bug(visit.lease, error))
+        else:
+            return done
         finally:
-            if isinstance(outcome, Fetched):
+            if isinstance(outcome, Fetched) and (done is None or done.held is None):
                 self.fetcher.free(outcome)
 
     async def _request(self, visit: Visit) -> Outcome | None:
@@ -202,7 +207,8 @@ class Crew:
                     etag=judged.headers.get("etag"),
                     modified=judged.headers.get("last-modified"),
                 )
-                return Done(settled, parsed.lines, None, parsed.refused)
+                held = replace(judged, body=None) if judged.large else None
+                return Done(settled, parsed.lines, None, parsed.refused, held)
             judged = parsed
         if isinstance(judged, Failed):
             return self._failed(lease, judged)

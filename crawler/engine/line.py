@@ -8,7 +8,7 @@ from enum import Enum, auto
 from crawler.engine.pipe import Pipe
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
-from crawler.model import Failed, Line, Reason, Refusal, Settled
+from crawler.model import Failed, Fetched, Line, Reason, Refusal, Settled
 from crawler.policy.workbench import Visit, Workbench
 from crawler.ports import Frontier
 
@@ -16,18 +16,20 @@ SEEDS_AHEAD = 1_000
 """Seeds that may be open before reading more of them pauses."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Done:
     """A lease that is through: its records (none: it comes back) and its settlement.
 
     ``why`` is the failure or skip reason where it ended as one, ``refused`` counts the
-    links that were not accepted.
+    links that were not accepted. ``held`` is the answer, without its body, whose permit for
+    a large one is held until the records are written: they may be as large.
     """
 
     settled: Settled
     lines: Sequence[Line] = ()
     why: Failed | Reason | None = None
     refused: Mapping[Refusal, int] = field(default_factory=dict)
+    held: Fetched | None = None
 
 
 class Note(Enum):

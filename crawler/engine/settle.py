@@ -13,13 +13,13 @@ fetched and written once more: the sink goes back to where the last commit left 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.errors import CrawlError
-from crawler.model import Failed, Reason, Target, Verdict
+from crawler.model import Failed, Fetched, Reason, Target, Verdict
 from crawler.ports import Sink
 
 BATCH = 500
@@ -33,10 +33,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Settle:
-    """Writes and commits until ``done`` ends; ``finished`` says that it did so undisturbed."""
+    """Writes and commits until ``done`` ends; ``finished`` says that it did so undisturbed.
+
+    ``free`` gives back the permits of large bodies whose records have been written.
+    """
 
     shared: Shared
     sink: Sink
+    free: Callable[[Fetched], None]
     finished: bool = False
     _gathered: list[Done] = field(default_factory=list)
 
@@ -80,6 +84,10 @@ class Settle:
         lines = [line for done in batch for line in done.lines]
         if lines:
             await self.sink.write(lines)
+        for done in batch:
+            done.lines = ()  # until they are committed they need not be in memory
+            if done.held is not None:
+                self.free(done.held)
         self._gathered += batch
         if batch and self.shared.gathered is None:
             self.shared.gathered = asyncio.get_running_loop().time()

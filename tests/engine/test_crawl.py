@@ -3,11 +3,16 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from crawler.engine.crawl import Limits, Result
-from crawler.model import Failed, Fault, Outcome
+from crawler.engine.line import Done
+from crawler.engine.settle import Settle
+from crawler.model import Failed, Fault, Fetched, Line, Outcome
 from crawler.policy.pace import Manners
 from tests import virtual
 from tests.engine.make import ListSink, MemoryWeb, Rig, answer, graph, page, rig
@@ -328,3 +333,76 @@ def test_max_time_and_max_wait_end_the_crawl() -> None:
     assert timed.tally.left > 0
     assert (waited.reason, waited.tally.left) == ("max_wait", 3)
     assert waited.elapsed < 2.0
+
+
+@dataclass
+class LargeWeb(MemoryWeb):
+    """Answers with large bodies, eight at once; ``events`` says what comes after what."""
+
+    events: list[str] = field(default_factory=list)
+    permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
+
+    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
+        outcome = await super().fetch(url, most, whole=whole)
+        if not isinstance(outcome, Fetched) or outcome.status != 200:
+            return outcome
+        await self.permits.acquire()
+        return replace(outcome, large=True)
+
+    def free(self, fetched: Fetched) -> None:
+        if fetched.large:
+            self.events.append(fetched.url)
+            self.permits.release()
+
+
+class SlowSink(ListSink):
+    """Tells ``events`` what it has written, in its own time."""
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__(pause=1.0)
+        self._events = events
+
+    async def write(self, lines: Sequence[Line]) -> None:
+        await super().write(lines)
+        self._events += ["written"] * len(lines)
+
+
+def most_in_memory() -> int:
+    """Return of how many large pages records were held at once in a crawl of 100."""
+
+    async def main() -> list[str]:
+        links = [f"/{number}" for number in range(100)]
+        web = LargeWeb(lambda url: page(url, links), lambda url: 0.0)
+        made = rig(web, sink=SlowSink(web.events), manners=Manners(limit=64))
+        await made.run("http://a.test/0")
+        assert len(made.sink.of("page")) == 100
+        return web.events
+
+    events = virtual.run(main())
+    assert len(events) == 200
+    written = freed = most = 0
+    for event in events:
+        written += event == "written"
+        freed += event != "written"
+        most = max(most, freed - written)
+    return 8 + most
+
+
+def test_records_as_large_as_bodies_need_their_permits_until_they_are_written() -> None:
+    assert most_in_memory() == 8
+
+
+def test_permits_that_are_given_back_too_early_would_be_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = Settle._write
+
+    async def hasty(self: Settle, batch: list[Done]) -> None:
+        for done in batch:
+            if done.held is not None:
+                self.free(done.held)
+                done.held = None
+        await honest(self, batch)
+
+    monkeypatch.setattr(Settle, "_write", hasty)
+    assert most_in_memory() > 8
