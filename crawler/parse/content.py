@@ -19,7 +19,6 @@ from crawler.parse.html import Html
 from crawler.parse.structured import structured
 from crawler.parse.text import text
 from crawler.policy import media
-from crawler.settings import ContentKind
 
 _SECRET = frozenset(("set-cookie", "set-cookie2"))
 """What a server would have a client keep to itself."""
@@ -28,7 +27,7 @@ _SECRET = frozenset(("set-cookie", "set-cookie2"))
 class Content:
     """Takes the wanted ``kinds`` from pages, each cut off after ``most`` bytes of UTF-8."""
 
-    def __init__(self, kinds: Collection[ContentKind], most: int) -> None:
+    def __init__(self, kinds: Collection[str], most: int) -> None:
         self._kinds = frozenset(kinds)
         self._most = most
 

@@ -1,24 +1,28 @@
-"""A fetched page's record and its links: all the CPU work of a page, in one place."""
+"""A fetched page's record and its links: all the CPU work of a page, in one place.
+
+What only some crawls ask for is imported when one does: each child imports for itself.
+"""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
 from hashlib import sha1
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.model import Children, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
-from crawler.parse import charset, complexity, edges, html, sitemap
-from crawler.parse.content import Content
-from crawler.parse.edges import Edge
+from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.references import Known, References
 from crawler.policy import media
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.record import PageRecord, common, encode
-from crawler.settings import ContentKind
+
+if TYPE_CHECKING:
+    from crawler.parse.content import Content
+    from crawler.parse.edges import Edge
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -40,7 +44,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
     sitemap: Literal["off", "add", "only"] = "off"
-    content: tuple[ContentKind, ...] = ()
+    content: tuple[str, ...] = ()
     max_size: int = 10_000_000
     links: bool = False
 
@@ -53,7 +57,11 @@ class Reader:
         self._guarded = guarded
         self.scope = scope
         self.references = References(Canon(reading.drop_params), scope)
-        self._content = Content(reading.content, reading.max_size) if reading.content else None
+        self._content: Content | None = None
+        if reading.content:
+            from crawler.parse.content import Content
+
+            self._content = Content(reading.content, reading.max_size)
         self._edged = reading.links or "links" in reading.content
 
     @classmethod
@@ -101,9 +109,12 @@ class Reader:
         links = self._edges(page, said, tree) if self._edged else []
         more = self._content.of_html(page, source, tree, said, links) if self._content else {}
         record = self._record(page, said, name, n_links, more)
+        lines = [record]
         if self._reading.links:
-            return Parsed((record, *edges.records(links, page, self._reading.run)), found, refused)
-        return Parsed((record,), found, refused)
+            from crawler.parse.edges import records
+
+            lines += records(links, page, self._reading.run)
+        return Parsed(lines, found, refused)
 
     def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
         """Return a sitemap's record, and what it lists."""
@@ -148,8 +159,10 @@ class Reader:
             return Refusal.NOT_IN_SITEMAP
         return Refusal.DEPTH if page.target.depth == self._reading.max_depth else None
 
-    def _edges(self, page: Page, said: html.Html, tree: LexborHTMLParser) -> list[Edge]:
+    def _edges(self, page: Page, said: html.Html, tree: LexborHTMLParser) -> "list[Edge]":
         """Return the links of a page one by one, with what becomes of them."""
+        from crawler.parse import edges
+
         anchors = list(edges.anchors(tree, said))
         written = [each.reference for each in anchors]
         known = self.references.each(said.base, written, based=said.based)

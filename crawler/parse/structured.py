@@ -8,7 +8,6 @@ harm to the others.
 
 import json
 import re
-from html import unescape
 from typing import Any
 
 from selectolax.lexbor import LexborAttributes, LexborHTMLParser
@@ -61,6 +60,8 @@ def _decoded(text: str) -> Any:
         value = _decode(text)
     except ValueError:
         if "&quot;" in text:
+            from html import unescape  # with a table of all entities, for who needs it
+
             text = unescape(text)
         value = _decode(_COMMA_TOO_MANY.sub(r"\1", text))
     if text.count("{") + text.count("[") > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):

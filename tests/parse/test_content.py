@@ -10,8 +10,8 @@ import pytest
 
 from crawler.model import Parsed
 from crawler.parse.edges import MAX_WORDS, MOST_BYTES
-from crawler.parse.html import MAX_LINKS
 from crawler.parse.page import Reading
+from crawler.parse.references import MOST_LINKS
 from crawler.settings import CONTENT, ContentKind
 from tests.parse.test_page import page, parsed, reader, record
 from tests.records import checked
@@ -219,8 +219,8 @@ def test_what_is_told_as_followed_is_what_is_followed(nofollow: bool) -> None:
 
 
 def test_there_is_an_end_to_links() -> None:
-    many = "".join(f"<a href={number}>x</a>" for number in range(MAX_LINKS + 10))
-    assert len(links(many)) == len(read(many, "links")["links"]) == MAX_LINKS
+    many = "".join(f"<a href={number}>x</a>" for number in range(MOST_LINKS + 10))
+    assert len(links(many)) == len(read(many, "links")["links"]) == MOST_LINKS
 
 
 def test_a_long_base_does_not_multiply() -> None:
