@@ -46,9 +46,12 @@ class Edge(NamedTuple):
 
 
 def anchors(tree: LexborHTMLParser, said: Html) -> Iterator[Anchor]:
-    """Yield the links of a page; ``said`` is what has been read of it."""
+    """Yield the links of a page; ``said`` is what has been read of it.
+
+    Links to the page itself are among them, so it is more than will be of use.
+    """
     of_head = set(said.follow)
-    for node in tree.css(_ELEMENTS):
+    for node in tree.css(_ELEMENTS)[: 2 * MOST_LINKS]:
         element = cast("Element", node.tag)
         attributes = node.attrs
         rel = (attributes.get("rel") or "").lower().split()

@@ -57,11 +57,7 @@ class Reader:
         self._guarded = guarded
         self.scope = scope
         self.references = References(Canon(reading.drop_params), scope)
-        self._content: Content | None = None
-        if reading.content:
-            from crawler.parse.content import Content
-
-            self._content = Content(reading.content, reading.max_size)
+        self._content = _content(reading)
         self._edged = reading.links or "links" in reading.content
 
     @classmethod
@@ -210,6 +206,14 @@ def make_scope(reading: Reading) -> Scope:
         [re.compile(pattern) for pattern in reading.include],
         [re.compile(pattern) for pattern in reading.exclude],
     )
+
+
+def _content(reading: Reading) -> "Content | None":
+    if not reading.content:
+        return None
+    from crawler.parse.content import Content
+
+    return Content(reading.content, reading.max_size)
 
 
 def _is_html(content_type: str, body: bytes) -> bool:
