@@ -38,6 +38,10 @@ def _markdown(root: Element | Document, noise: str, base: str) -> str:
     for element in root.select("img"):
         if not _resolve(element, "src", base, known):
             element.replace_with(Text(str(element.attrs.get("alt") or "")))
+    if "\xa0" in root.text:  # it would be written as an escape, in the midst of words
+        for node in root.descendants:
+            if isinstance(node, Text) and "\xa0" in node.data:
+                node.data = node.data.replace("\xa0", " ")
     return root.to_markdown(_STYLE)
 
 

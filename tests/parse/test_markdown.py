@@ -17,6 +17,7 @@ def read(source: str, base: str = BASE) -> str:
         ("", ""),
         ("<h1>t</h1><p>a <b>b</b> <code>c</code>", "# t\n\na **b** `c`"),
         ("<ul><li>a<li>b</ul>", "- a\n- b"),
+        ("<h2>8.1.&nbsp;<b>&nbsp;x</b></h2><code>&amp;#160;</code>", "## 8.1. **x**\n\n`&#160;`"),
         ("<pre>a\n  b</pre>", "```\na\n  b\n```"),
         ("<table><tr><th>a<th>b<tr><td>c<td>d</table>",
          "| a | b |\n| --- | --- |\n| c | d |"),
