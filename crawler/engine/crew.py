@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from msgspec.structs import replace
+from msgspec import structs
 
 from crawler import record
 from crawler.engine.line import Done, Shared
@@ -207,7 +207,7 @@ class Crew:
                     etag=judged.headers.get("etag"),
                     modified=judged.headers.get("last-modified"),
                 )
-                held = replace(judged, body=None) if judged.large else None
+                held = structs.replace(judged, body=None) if judged.large else None
                 return Done(settled, parsed.lines, None, parsed.refused, held)
             judged = parsed
         if isinstance(judged, Failed):
