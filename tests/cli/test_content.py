@@ -100,6 +100,17 @@ def test_a_link_graph_can_be_piped(web: Web) -> None:
     assert len(ran.records) == 5
 
 
+def test_links_may_have_a_file_of_their_own(web: Web, tmp_path: Path) -> None:
+    origin = web.pages({"/": ["/a"], "/a": []})
+    out = tmp_path / "links.csv"
+
+    ran = crawl(origin, "-o", f"{out}:link", "-o", "-", "--fields", "url,link.url,text", "--text")
+
+    assert ran.code == 0
+    assert out.read_text() == f"url,link.url,text\n{origin}/,{origin}/a,\n"
+    assert [json.loads(line)["text"] for line in ran.out.splitlines()] == ["/a", ""]
+
+
 # Naughty strings everywhere
 
 
