@@ -13,13 +13,13 @@ The rooms, from the door inwards; each imports only rooms below it, and
 ``import-linter`` checks that in every test run::
 
     cli                       words and exit codes
-    session, api              a run of the command; a run from Python
+    session, api, saved       a run of the command; one from Python; pages from files
     app                       the one place where rooms are joined
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
     schema                    what is written, described for machines
-    record destination        what is written; where, as people type it
+    record recipe destination what is written; what is taken out of pages; where it goes
     model errors              the values that travel
 """
 
@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from crawler.api import Crawl, crawl
+    from crawler.parse.document import Document
 
 from crawler.version import __version__
 
-__all__ = ["Crawl", "__version__", "crawl"]
+__all__ = ["Crawl", "Document", "__version__", "crawl"]
 
 
 def __getattr__(name: str) -> object:
@@ -39,4 +40,8 @@ def __getattr__(name: str) -> object:
         from crawler import api
 
         return getattr(api, name)
+    if name == "Document":
+        from crawler.parse import document
+
+        return document.Document
     raise AttributeError(name)

@@ -27,7 +27,7 @@ import msgspec
 from crawler.app import Joined, check, join, open_frontier
 from crawler.model import Line, Mark, Status, Tally
 from crawler.seeds import Seeds
-from crawler.settings import DEFAULT_EMIT, ScopeKind, Settings
+from crawler.settings import ScopeKind, Settings
 from crawler.sink.columns import Columns
 
 Record = dict[str, Any]
@@ -73,13 +73,17 @@ class Options(TypedDict, total=False):
     resolve: Sequence[str]
     ignore_robots: bool
     allow_private: bool
+    select: Sequence[str]
+    each: str | None
+    recipe: str | None
+    extract: str | None
     text: bool
     markdown: bool
     html: bool
     links: bool
     headers: bool
     structured: bool
-    emit: Sequence[str]
+    emit: Sequence[str] | None
     fields: Sequence[str]
     state: str | None
     fresh: bool
@@ -108,7 +112,7 @@ class Crawl:
         }
         seeds = (urls,) if isinstance(urls, str) else tuple(urls)
         self._settings = Settings(seeds=seeds, **given)
-        self._sink = _Records(self._settings.emit, self._settings.fields)
+        self._sink = _Records(self._settings.fields)
         self._running: asyncio.Task[None] | None = None
         self._stop_asked = False
         self._joined: Joined | None = None
@@ -161,10 +165,11 @@ class Crawl:
     async def _run(self) -> None:
         try:
             checked = check(self._settings)
+            self._sink.types = frozenset(checked.emit)
             seeds = Seeds(self._settings.seeds, self._settings.input)
             # However slowly records are taken, a crawl that was asked to stop loses none.
             async with (
-                open_frontier(self._settings, self._sink.ready) as frontier,
+                open_frontier(checked, self._sink.ready) as frontier,
                 join(checked, seeds, self._sink, frontier, grace=None) as self._joined,
             ):
                 if self._stop_asked:
@@ -189,8 +194,8 @@ class _Records:
 
     at_once = 1
 
-    def __init__(self, types: Collection[str] = DEFAULT_EMIT, fields: Sequence[str] = ()) -> None:
-        self._types = frozenset(types)
+    def __init__(self, fields: Sequence[str] = ()) -> None:
+        self.types: Collection[str] = ()
         self._wanted = Columns(fields) if fields else None
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
         self._ended = False
@@ -202,7 +207,7 @@ class _Records:
     async def write(self, lines: Sequence[Line]) -> None:
         """Hand records over."""
         for line in lines:
-            if line.type in self._types:
+            if line.type in self.types:
                 record = msgspec.json.decode(line.data)
                 if self._wanted is not None:
                     record = self._wanted.prune(record)

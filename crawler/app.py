@@ -27,6 +27,7 @@ from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.process import Started, how_many
+from crawler.parse.selection import Selection, selection
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
@@ -56,20 +57,32 @@ class Checked:
     credentials: Credentials
     proxies: Proxies
     jar: Jar | None
+    selection: Selection
+
+    @property
+    def emit(self) -> tuple[str, ...]:
+        """The record types to write."""
+        return self.selection.emit if self.settings.emit is None else self.settings.emit
 
 
 def check(settings: Settings) -> Checked:
     """Check what the settings could not check themselves, before anything is touched.
 
-    Raises BadSetting or CannotCreate.
+    Raises BadSetting, Misconfigured, InputMissing or CannotCreate.
     """
     agent = settings.user_agent or USER_AGENT
     if not agent.isprintable():
         raise BadSetting("--user-agent is printable text")
-    proxies = _proxies(settings)
     if settings.markdown:
-        _need_markdown()
-    return Checked(settings, agent, _credentials(settings), proxies, _jar(settings.cookie_jar))
+        need_markdown()
+    return Checked(
+        settings,
+        agent,
+        _credentials(settings),
+        _proxies(settings),
+        _jar(settings.cookie_jar),
+        selection(settings),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class Joined:
 
 
 @contextlib.asynccontextmanager
-async def open_frontier(settings: Settings, ready: Ready) -> AsyncIterator[Frontier]:
+async def open_frontier(checked: Checked, ready: Ready) -> AsyncIterator[Frontier]:
     """Open the frontier that the settings ask for: in memory, or in a state file.
 
     ``ready`` opens the outputs, told how far those that a state owns are written; what it
@@ -89,6 +102,7 @@ async def open_frontier(settings: Settings, ready: Ready) -> AsyncIterator[Front
     Raises TryLater if the state is in use, StateUnusable, or BadSetting if it holds a crawl
     with another meaning.
     """
+    settings = checked.settings
     clock = asyncio.get_running_loop().time
     by_level = settings.depth is not None
     if settings.state is None:
@@ -98,7 +112,7 @@ async def open_frontier(settings: Settings, ready: Ready) -> AsyncIterator[Front
         return
     opening = SqliteFrontier.opened(
         settings.state,
-        _asked(settings),
+        _asked(checked),
         ready,
         clock,
         settings.max_pages,
@@ -143,7 +157,9 @@ async def join(
         sitemap=settings.sitemap,
         content=settings.content,
         max_size=settings.max_size,
-        links="link" in settings.wanted,
+        links="link" in settings.wanted(checked.emit),
+        recipe=checked.selection.recipe,
+        extract=checked.selection.extract,
     )
     scope = make_scope(reading)
     for seed, target in past.widened:
@@ -237,11 +253,12 @@ async def _targets(
         yield targets
 
 
-def _asked(settings: Settings) -> Asked:
+def _asked(checked: Checked) -> Asked:
     """Return what gives a crawl its meaning: what may not change before it has ended.
 
     No secret is among it: seeds are without userinfo.
     """
+    settings = checked.settings
     seeds = []
     for text in settings.seeds:
         with contextlib.suppress(ValueError):
@@ -260,8 +277,12 @@ def _asked(settings: Settings) -> Asked:
             "--sitemap": settings.sitemap,
             "--user-agent": settings.user_agent or "",
             "--ignore-robots": "yes" if settings.ignore_robots else "",
+            "--select": shlex.join(settings.select),
+            "--each": settings.each or "",
+            "--recipe": checked.selection.digest,
+            "--extract": settings.extract or "",
             "--output": shlex.join(settings.output),
-            "--emit": ",".join(sorted(settings.emit)),
+            "--emit": ",".join(sorted(checked.emit)),
             "--format": settings.format,
             "--fields": ",".join(settings.fields),
             **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},
@@ -269,7 +290,7 @@ def _asked(settings: Settings) -> Asked:
     )
 
 
-def _need_markdown() -> None:
+def need_markdown() -> None:
     try:
         from crawler.parse import markdown  # noqa: F401 - the children import it, too
     except ImportError:

@@ -11,6 +11,7 @@
     ├── StateUnusable     73   a state cannot be opened, or is damaged, or is none of ours
     ├── WriteFailed       74   an output stopped taking data
     ├── TryLater          75   an output or the state is in use by another run
+    ├── Misconfigured     78   a recipe is wrong
     └── ReaderClosed     141   the program behind the pipe has gone; said by no line
 """
 
@@ -33,6 +34,7 @@ class Exit(IntEnum):
     TRY_LATER = 75
     PROTOCOL = 76
     DENIED = 77
+    CONFIG = 78
     INTERRUPTED = 130
     READER_CLOSED = 141
     TERMINATED = 143
@@ -57,6 +59,7 @@ _MEANINGS = {
     Exit.TRY_LATER: "try later: output or state in use, or nothing due within --max-wait",
     Exit.PROTOCOL: "TLS or the proxy failed for every seed",
     Exit.DENIED: "every seed was denied, by robots.txt or by 401 or 403",
+    Exit.CONFIG: "a recipe is wrong",
     Exit.INTERRUPTED: "interrupted by Ctrl-C; what was in flight has been written",
     Exit.READER_CLOSED: "the reader of the output closed it",
     Exit.TERMINATED: "terminated by TERM or HUP; what was in flight has been written",
@@ -64,7 +67,7 @@ _MEANINGS = {
 
 
 class CrawlError(Exception):
-    """A reason to stop; ``str()`` is one line that says what to do."""
+    """A reason to stop; ``str()`` is one line that says what to do, its notes show where."""
 
     exit = Exit.SOFTWARE
 
@@ -115,6 +118,12 @@ class TryLater(CrawlError):
     """Someone else holds what this run needs."""
 
     exit = Exit.TRY_LATER
+
+
+class Misconfigured(CrawlError):
+    """A file that says what to do is wrong."""
+
+    exit = Exit.CONFIG
 
 
 class ReaderClosed(CrawlError):

@@ -57,6 +57,7 @@ class Refusal(StrEnum):
     NOFOLLOW = "nofollow"
     INVALID = "invalid"
     NOT_IN_SITEMAP = "not_in_sitemap"
+    RECIPE = "recipe"
     TOO_MANY = "too_many"
 
 
@@ -172,17 +173,31 @@ class Page(msgspec.Struct, frozen=True, array_like=True):
     at: float
 
 
+class Taken(msgspec.Struct, frozen=True, array_like=True):
+    """What came of taking items and fields out of a page, for the account.
+
+    ``items`` were made and ``dropped`` were not, for want of a required field; ``errors``
+    are the page's field errors in words.
+    """
+
+    items: int = 0
+    dropped: int = 0
+    errors: Mapping[str, str] = {}
+
+
 class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     """What a page came to: its records and the links that the scope admits.
 
     ``refused`` counts the links that were not admitted, by reason. ``hop`` says that they
-    are no deeper than the page itself: it was a sitemap.
+    are no deeper than the page itself: it was a sitemap. ``taken`` is None where nothing
+    was to be taken out of it.
     """
 
     lines: "Sequence[Line]"
     found: Sequence[Link] = ()
     refused: Mapping[Refusal, int] = {}
     hop: bool = False
+    taken: Taken | None = None
 
 
 class Verdict(StrEnum):

@@ -35,6 +35,11 @@ _Reason = Annotated[str, Meta(extra_json_schema={"enum": [*Reason]})]
 _Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
 
 
+_FieldErrors = Annotated[
+    dict[str, str], Meta(description="Why, in words, by the place of a value that is missing.")
+]
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """What every record of a URL carries."""
 
@@ -77,7 +82,8 @@ class Structured(msgspec.Struct, frozen=True):
 class PageRecord(Record, frozen=True, kw_only=True):
     """A URL answered with 2xx. The keys that are not required come with flags of their names.
 
-    With the flag, a key that does not apply to the page is null.
+    With the flag, a key that does not apply to the page is null, but for ``fields`` and
+    ``field_errors``: they are there where something was, or could not be, taken out of it.
     """
 
     type: Literal["page"] = "page"
@@ -132,6 +138,20 @@ class PageRecord(Record, frozen=True, kw_only=True):
         | UnsetType
     ) = UNSET
     structured: Structured | UnsetType | None = UNSET
+    fields: (
+        Annotated[dict[str, Any], Meta(description="What a recipe takes out of the page.")]
+        | UnsetType
+    ) = UNSET
+    field_errors: _FieldErrors | UnsetType = UNSET
+
+
+class ItemRecord(Record, frozen=True, kw_only=True):
+    """Something listed on a page, ``url``; the other common keys are the page's as well."""
+
+    type: Literal["item"] = "item"
+    index: Annotated[int, Meta(description="Its place among the matches on the page.", ge=0)]
+    fields: Annotated[dict[str, Any], Meta(description="What was taken out of the match.")]
+    field_errors: _FieldErrors | UnsetType = UNSET
 
 
 class LinkRecord(Record, frozen=True, kw_only=True):
@@ -199,6 +219,11 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
     bytes: _Count
     wire_bytes: _Count
     elapsed_ms: _Count
+    items: Annotated[int, Meta(description="Items made in this run.", ge=0)] = 0
+    dropped: Annotated[
+        int, Meta(description="Items not made, for want of a required field.", ge=0)
+    ] = 0
+    field_errors: Annotated[int, Meta(description="Pages with field errors.", ge=0)] = 0
 
 
 def check_field(path: str) -> None:

@@ -65,10 +65,13 @@ async def _run(
 
     async def ready(marks: Sequence[Mark]) -> None:
         keeping = _keeping(settings, marks)
-        outputs = settings.destinations(settings.emit)
-        sinks.append(await Records.open(outputs, keeping, settings.fields, settings.rotate))
+        outputs = settings.destinations(checked.emit)
+        selected = checked.selection.columns
+        sinks.append(
+            await Records.open(outputs, keeping, settings.fields, settings.rotate, selected)
+        )
 
-    async with open_frontier(settings, ready) as frontier:
+    async with open_frontier(checked, ready) as frontier:
         (sink,) = sinks
         async with join(checked, seeds, sink, frontier, started=started) as joined:
             with _signals(joined.crawl, progress):
@@ -172,6 +175,9 @@ def _summary(result: Result, run: int) -> SummaryRecord:
         bytes=stats.bytes,
         wire_bytes=stats.wire_bytes,
         elapsed_ms=round(result.elapsed * 1000),
+        items=stats.items,
+        dropped=stats.dropped,
+        field_errors=stats.field_errors,
     )
 
 

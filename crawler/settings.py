@@ -18,7 +18,7 @@ from crawler.destination import Destination
 
 ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 
-RECORD_TYPES = ("page", "redirect", "error", "skip", "link", "summary")
+RECORD_TYPES = ("page", "item", "redirect", "error", "skip", "link", "summary")
 DEFAULT_EMIT = ("page", "redirect", "error")
 
 ContentKind = Literal["text", "markdown", "html", "links", "headers", "structured"]
@@ -126,6 +126,10 @@ class Settings:
     resolve: tuple[str, ...] = ()
     ignore_robots: bool = False
     allow_private: bool = False
+    select: tuple[str, ...] = ()
+    each: str | None = None
+    recipe: str | None = None
+    extract: str | None = None
     text: bool = False
     markdown: bool = False
     html: bool = False
@@ -138,7 +142,7 @@ class Settings:
     rotate: int | None = None
     append: bool = False
     overwrite: bool = False
-    emit: tuple[str, ...] = DEFAULT_EMIT
+    emit: tuple[str, ...] | None = None
     state: str | None = None
     fresh: bool = False
     durability: Literal["normal", "full"] = "normal"
@@ -160,22 +164,28 @@ class Settings:
         self._check_numbers()
         if self.user_agent is not None and not self.user_agent.strip():
             raise ValueError("--user-agent is empty")
-        if not self.emit:
-            raise ValueError("--emit names no record type")
+        self._check_emit()
+        if self.recipe is not None and (self.select or self.each is not None):
+            raise ValueError("--recipe and --select exclude each other; write it into the recipe")
         self._check_files()
         self._check_fields()
         if self.quiet and self.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
-        if unknown := set(self.emit) - set(RECORD_TYPES):
-            known = ", ".join(RECORD_TYPES)
-            raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
         for override in self.resolve:
             address_override(override)
 
-    @property
-    def wanted(self) -> frozenset[str]:
-        """The types of records that some output gets."""
-        return frozenset().union(*(each.types for each in self.destinations(self.emit)))
+    def _check_emit(self) -> None:
+        if self.emit is None:
+            return
+        if not self.emit:
+            raise ValueError("--emit names no record type")
+        if unknown := set(self.emit) - set(RECORD_TYPES):
+            known = ", ".join(RECORD_TYPES)
+            raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
+
+    def wanted(self, emit: Sequence[str]) -> frozenset[str]:
+        """Return the types of records that some output gets; see :meth:`destinations`."""
+        return frozenset().union(*(each.types for each in self.destinations(emit)))
 
     def destinations(self, emit: Sequence[str] = ()) -> list[Destination]:
         """Return the outputs; those that name no types get records of types to ``emit``."""
@@ -229,7 +239,7 @@ class Settings:
         for each in fields(self):
             value = getattr(self, each.name)
             flag = "--" + each.name.replace("_", "-")
-            if isinstance(each.default, tuple):
+            if isinstance(each.default, tuple) or (each.name == "emit" and value is not None):
                 if isinstance(value, str) or not all(isinstance(item, str) for item in value):
                     raise ValueError(f"{flag} takes a list of strings")
             elif each.name in _NUMBERS and not _is_number(value):

@@ -7,6 +7,7 @@ import sys
 import click
 
 from crawler.cli.crawl import crawl
+from crawler.cli.extract import extract
 from crawler.cli.schema import schema
 from crawler.cli.state import state
 from crawler.errors import Exit
@@ -36,6 +37,7 @@ def command() -> None:
 
 
 command.add_command(crawl)
+command.add_command(extract)
 command.add_command(state)
 command.add_command(schema)
 

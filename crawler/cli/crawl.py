@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from crawler import settings as s
+from crawler.cli.extracting import extracting
 from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE, Grouped, GroupedCommand
 
 _defaults = s.Settings()
@@ -14,7 +15,6 @@ _seeds = partial(click.option, cls=Grouped, group="Seeds")
 _scope = partial(click.option, cls=Grouped, group="Scope")
 _speed = partial(click.option, cls=Grouped, group="Speed")
 _wire = partial(click.option, cls=Grouped, group="Wire")
-_extract = partial(click.option, cls=Grouped, group="Extract")
 _output = partial(click.option, cls=Grouped, group="Output")
 _state = partial(click.option, cls=Grouped, group="State")
 _people = partial(click.option, cls=Grouped, group="People")
@@ -106,17 +106,7 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_wire("--allow-private", is_flag=True,
        help="Let links, redirects and seeds from --input lead to private "
        "addresses, too.")  # fmt: skip
-@_extract("--text", is_flag=True,
-          help="Keep the main text of pages, and plain text, in their records.")  # fmt: skip
-@_extract("--markdown", is_flag=True,
-          help="Keep the main content as Markdown, links absolute (needs the extra "
-          "'markdown').")  # fmt: skip
-@_extract("--html", is_flag=True, help="Keep the decoded HTML.")
-@_extract("--links", is_flag=True,
-          help="List the links of a page: url, text, rel and element.")  # fmt: skip
-@_extract("--headers", is_flag=True, help="Keep the response's headers, but for Set-Cookie.")
-@_extract("--structured", is_flag=True,
-          help="Keep JSON-LD, Open Graph and the other meta elements.")  # fmt: skip
+@extracting
 @_output("-o", "--output", metavar="FILE[:TYPES]", multiple=True, default=_defaults.output,
          help="Write records here instead of stdout ('-'); may be given several times. "
          "The suffix tells the format (.jsonl, .csv, .tsv, .urls), and a compression behind it "
@@ -131,9 +121,10 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
          help="Once a FILE.jsonl holds SIZE go on in FILE.0002.jsonl, and so on.")  # fmt: skip
 @_output("--append", is_flag=True, help="Add to a FILE that holds data.")
 @_output("--overwrite", is_flag=True, help="Empty a FILE that holds data first.")
-@_output("--emit", type=NAMES, metavar="TYPES", default=s.DEFAULT_EMIT,
-         help="Record types to write where FILE names none, of page,redirect,error,skip,link,"
-         "summary (default: page,redirect,error).")  # fmt: skip
+@_output("--emit", type=NAMES, metavar="TYPES", default=None,
+         help="Record types to write where FILE names none, of page,item,redirect,error,skip,"
+         "link,summary (default: page,redirect,error; item in page's place where items are "
+         "made).")  # fmt: skip
 @_state("--state", metavar="FILE",
         help="Keep the crawl in FILE: after Ctrl-C, kill -9 or a crash the same command goes on "
         "where it was, and every record is in the output files exactly once. (A pipe may get "

@@ -208,7 +208,7 @@ class Crew:
                     modified=judged.headers.get("last-modified"),
                 )
                 held = structs.replace(judged, body=None) if judged.large else None
-                return Done(settled, parsed.lines, None, parsed.refused, held)
+                return Done(settled, parsed.lines, None, parsed.refused, parsed.taken, held)
             judged = parsed
         if isinstance(judged, Failed):
             return self._failed(lease, judged)

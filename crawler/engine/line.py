@@ -8,7 +8,7 @@ from enum import Enum, auto
 from crawler.engine.pipe import Pipe
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
-from crawler.model import Failed, Fetched, Line, Reason, Refusal, Settled
+from crawler.model import Failed, Fetched, Line, Reason, Refusal, Settled, Taken
 from crawler.policy.workbench import Visit, Workbench
 from crawler.ports import Frontier
 
@@ -21,14 +21,16 @@ class Done:
     """A lease that is through: its records (none: it comes back) and its settlement.
 
     ``why`` is the failure or skip reason where it ended as one, ``refused`` counts the
-    links that were not accepted. ``held`` is the answer, without its body, whose permit for
-    a large one is held until the records are written: they may be as large.
+    links that were not accepted, ``taken`` what was taken out of the page. ``held`` is the
+    answer, without its body, whose permit for a large one is held until the records are
+    written: they may be as large.
     """
 
     settled: Settled
     lines: Sequence[Line] = ()
     why: Failed | Reason | None = None
     refused: Mapping[Refusal, int] = field(default_factory=dict)
+    taken: Taken | None = None
     held: Fetched | None = None
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.errors import CrawlError
-from crawler.model import Failed, Fetched, Reason, Target, Verdict
+from crawler.model import Failed, Fetched, Reason, Taken, Target, Verdict
 from crawler.ports import Sink
 
 BATCH = 500
@@ -27,6 +27,9 @@ BATCH = 500
 
 LINKS = 20_000
 """Links that are in memory until a commit, at most but for those of the last batch."""
+
+TOLD = 5
+"""Field errors of one page in the log."""
 
 log = logging.getLogger(__name__)
 
@@ -133,9 +136,11 @@ class Settle:
         stats = self.shared.stats
         stats.commits += 1
         for done in batch:
+            target = done.settled.lease.target
             if done.refused:
                 stats.refused.update(done.refused)
-            target = done.settled.lease.target
+            if done.taken is not None:
+                self._count_taken(target, done.taken)
             seed = target.depth == 0
             if target.via is None and done.settled.verdict is not None:
                 self.shared.open_seeds -= 1
@@ -152,3 +157,19 @@ class Settle:
                 stats.seeds.pages += seed
             elif done.settled.verdict is Verdict.REDIRECTED:
                 stats.seeds.redirected += seed
+
+    def _count_taken(self, target: Target, taken: Taken) -> None:
+        """Count items; tell of field errors, of the first in any case."""
+        stats = self.shared.stats
+        stats.items += taken.items
+        stats.dropped += taken.dropped
+        if not taken.errors:
+            return
+        stats.field_errors += 1
+        told = "; ".join(f"{at}: {why}" for at, why in [*taken.errors.items()][:TOLD])
+        if len(taken.errors) > TOLD:
+            told += f"; and {len(taken.errors) - TOLD:,} more"
+        if stats.field_errors > 1:
+            log.info("%s: %s", target.url, told)
+        else:
+            log.warning("%s: %s (first page with field errors; -v tells of all)", target.url, told)

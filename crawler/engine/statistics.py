@@ -60,7 +60,8 @@ class Statistics:
     """Counts of a run; ``errors``, ``skips`` and ``seeds`` are of the whole pass.
 
     ``requests`` includes robots.txt; ``bugs`` are errors of class ``internal``; ``wakes``,
-    ``claims`` and ``commits`` tell how much the engine works for a page.
+    ``claims`` and ``commits`` tell how much the engine works for a page. ``items`` were made,
+    ``dropped`` lacked a required field; ``field_errors`` counts the pages that have some.
     """
 
     started: float = 0.0
@@ -71,6 +72,9 @@ class Statistics:
     wakes: int = 0
     claims: int = 0
     commits: int = 0
+    items: int = 0
+    dropped: int = 0
+    field_errors: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)

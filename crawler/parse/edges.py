@@ -5,7 +5,7 @@ page and each as often as it stands there, where one look at each is enough for 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple, cast
 
 from selectolax.lexbor import LexborAttributes, LexborHTMLParser, LexborNode
@@ -66,12 +66,17 @@ def anchors(tree: LexborHTMLParser, said: Html) -> Iterator[Anchor]:
 
 
 def edges(
-    anchors: Iterable[Anchor], known: Iterable[Known | None], barred: Refusal | None, *, obey: bool
+    anchors: Iterable[Anchor],
+    known: Iterable[Known | None],
+    barred: Refusal | None,
+    left_out: Collection[int] = (),
+    *,
+    obey: bool,
 ) -> Iterator[Edge]:
     """Yield links with what their references come to, but for those to the page itself.
 
-    ``barred`` is why nothing on this page is followed that could be; ``obey`` says that
-    rel=nofollow is.
+    ``barred`` is why nothing on this page is followed that could be, ``left_out`` are the
+    fingerprints of what a recipe does not follow; ``obey`` says that rel=nofollow is.
     """
     size = count = 0
     for anchor, what in zip(anchors, known, strict=True):
@@ -83,7 +88,9 @@ def edges(
         size += len(url) + len(anchor.text) + sum(map(len, anchor.rel))
         if size > MOST_BYTES or count > MOST_LINKS:
             return
-        if refusal is None:
+        if link is not None and link.fp in left_out:
+            refusal = Refusal.RECIPE
+        elif refusal is None:
             refusal = Refusal.NOFOLLOW if obey and "nofollow" in anchor.rel else barred
         yield Edge(PageLink(url, anchor.text, anchor.rel, anchor.element), refusal)
 

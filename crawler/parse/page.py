@@ -5,24 +5,38 @@ What only some crawls ask for is imported when one does: each child imports for 
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
-from crawler.model import Children, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
+from crawler.model import (
+    Children,
+    Failed,
+    Fault,
+    Line,
+    Link,
+    Page,
+    Parsed,
+    Refusal,
+    Taken,
+    Verdict,
+)
 from crawler.parse import charset, complexity, html, sitemap
+from crawler.parse.document import Document
 from crawler.parse.references import Known, References
 from crawler.policy import media
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
+from crawler.recipe.model import Recipe
 from crawler.record import PageRecord, common, encode
 
 if TYPE_CHECKING:
     from crawler.parse.content import Content
     from crawler.parse.edges import Edge
+    from crawler.parse.extract import Extractor
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -31,8 +45,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     ``agent`` is our product token, ``max_depth`` the depth from which on links are not
     followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass,
     ``sitemap`` whether sitemaps are read, too, or only they; ``content`` what of pages is
-    kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record; the
-    others make the scope and the spelling of URLs.
+    kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record;
+    ``recipe`` and ``extract``, the name of a function, what is taken out of them; the others
+    make the scope and the spelling of URLs.
     """
 
     agent: str
@@ -47,6 +62,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     content: tuple[str, ...] = ()
     max_size: int = 10_000_000
     links: bool = False
+    recipe: Recipe | None = None
+    extract: str | None = None
 
 
 class Reader:
@@ -58,6 +75,7 @@ class Reader:
         self.scope = scope
         self.references = References(Canon(reading.drop_params), scope)
         self._content = _content(reading)
+        self._extractor = _extractor(reading)
         self._edged = reading.links or "links" in reading.content
 
     @classmethod
@@ -89,28 +107,51 @@ class Reader:
             return Parsed((record,))
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
-        name = charset.sniff(fetched.body, kind)
-        source = charset.text(fetched.body, name)
+        return self._html(page, fetched.body, kind, robots_tag)
+
+    def _html(self, page: Page, body: bytes, kind: str, robots_tag: str) -> Parsed:
+        """Return what an HTML page comes to."""
+        name = charset.sniff(body, kind)
+        source = charset.text(body, name)
         tree = html.tree(source)
         said = html.read(tree, page.target.url, self._reading.agent, robots_tag)
-        follow, cut = self.references.look_up(said.base, said.follow, based=said.based)
+        follow, cut = self._look_up(said, said.follow)
         nofollow: list[Known] = []
         if said.nofollow:
-            nofollow, also = self.references.look_up(said.base, said.nofollow, based=said.based)
+            nofollow, also = self._look_up(said, said.nofollow)
             cut += also
         n_links = len({known.link.fp for known in (*follow, *nofollow) if known.link})
+        extract = document = None
+        left_out: set[int] = set()
+        if self._extractor is not None:
+            document = _document(page, said, tree, source)
+            extract = self._extractor.read(document)
+            if extract.links is not None:
+                wanted, cut = self._look_up(said, extract.links)
+                follow, nofollow, left_out = _only(wanted, follow, nofollow)
         found, refused = self._admit(page, said, follow, nofollow)
         if cut:
             refused[Refusal.TOO_MANY] = cut
-        links = self._edges(page, said, tree) if self._edged else []
+        if left_out:
+            refused[Refusal.RECIPE] = len(left_out)
+        links = self._edges(page, said, tree, left_out) if self._edged else []
         more = self._content.of_html(page, source, tree, said, links) if self._content else {}
-        record = self._record(page, said, name, n_links, more)
-        lines = [record]
+        lines: list[Line] = []
+        taken = None
+        if self._extractor is not None and extract is not None and document is not None:
+            self._extractor.call(document, extract)  # the last to see the tree: it may change it
+            lines = extract.lines(common(page.target, self._reading.run, page.at))
+            taken = Taken(len(lines), extract.dropped, extract.errors)
+            more = more | extract.keys()
+        lines.insert(0, self._record(page, said, name, n_links, more))
         if self._reading.links:
             from crawler.parse.edges import records
 
             lines += records(links, page, self._reading.run)
-        return Parsed(lines, found, refused)
+        return Parsed(lines, found, refused, taken=taken)
+
+    def _look_up(self, said: html.Html, references: list[str]) -> tuple[list[Known], int]:
+        return self.references.look_up(said.base, references, based=said.based)
 
     def _sitemap(self, page: Page, listed: list[str]) -> Parsed:
         """Return a sitemap's record, and what it lists."""
@@ -155,15 +196,21 @@ class Reader:
             return Refusal.NOT_IN_SITEMAP
         return Refusal.DEPTH if page.target.depth == self._reading.max_depth else None
 
-    def _edges(self, page: Page, said: html.Html, tree: LexborHTMLParser) -> "list[Edge]":
-        """Return the links of a page one by one, with what becomes of them."""
+    def _edges(
+        self, page: Page, said: html.Html, tree: LexborHTMLParser, left_out: Collection[int]
+    ) -> "list[Edge]":
+        """Return the links of a page one by one, with what becomes of them.
+
+        ``left_out`` are the fingerprints of those that a recipe does not follow.
+        """
         from crawler.parse import edges
 
         anchors = list(edges.anchors(tree, said))
         written = [each.reference for each in anchors]
         known = self.references.each(said.base, written, based=said.based)
         barred = Refusal.NOFOLLOW if self._is_nofollow(said) else self._barred(page)
-        return list(edges.edges(anchors, known, barred, obey=self._reading.nofollow))
+        obey = self._reading.nofollow
+        return list(edges.edges(anchors, known, barred, left_out, obey=obey))
 
     def _record(
         self,
@@ -214,6 +261,39 @@ def _content(reading: Reading) -> "Content | None":
     from crawler.parse.content import Content
 
     return Content(reading.content, reading.max_size)
+
+
+def _extractor(reading: Reading) -> "Extractor | None":
+    """Return what takes something out of pages, if anything is to be."""
+    if reading.recipe is None and reading.extract is None:
+        return None
+    from crawler.parse.extract import Extractor  # takes 10 ms
+
+    return Extractor(reading.recipe, reading.extract)
+
+
+def _document(page: Page, said: html.Html, tree: LexborHTMLParser, source: str | bytes) -> Document:
+    """Return a page for those who take something out of it."""
+    fetched = page.fetched
+    return Document(page.target.url, fetched.status, fetched.headers, said.base, tree, source)
+
+
+def _only(
+    wanted: list[Known], follow: list[Known], nofollow: list[Known]
+) -> tuple[list[Known], list[Known], set[int]]:
+    """Return which wanted links to follow, which are nofollow, and which others are left out.
+
+    One that is marked everywhere on the page stays so.
+    """
+    marked = _fingerprints(nofollow) - _fingerprints(follow)
+    stay = [known for known in wanted if known.link and known.link.fp in marked]
+    go = [known for known in wanted if not (known.link and known.link.fp in marked)]
+    left_out = _fingerprints(follow) | _fingerprints(nofollow)
+    return go, stay, left_out - _fingerprints(wanted)
+
+
+def _fingerprints(links: list[Known]) -> set[int]:
+    return {known.link.fp for known in links if known.link}
 
 
 def _is_html(content_type: str, body: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from typing import Literal
+from typing import Any, Literal
 
 from crawler.record import moment
 from crawler.report import safe
@@ -17,6 +17,7 @@ class _Text(logging.Formatter):
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         message = record.getMessage().replace("\n", "\\n")
         lines = [f"crawler: {level}{message}"]
+        lines += [f"    {line}" for note in _notes(record) for line in note.split("\n")]
         if record.exc_info:
             lines += self.formatException(record.exc_info).split("\n")
         return "\n".join(map(safe, lines))
@@ -27,15 +28,24 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line of JSON."""
-        entry = {
+        entry: dict[str, Any] = {
             "at": moment(record.created),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
+        if notes := _notes(record):
+            entry["notes"] = notes
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
         text = json.dumps(entry, ensure_ascii=True)  # what a terminal obeys is escaped
         return text.replace("\x7f", "\\u007f")
+
+
+def _notes(record: logging.LogRecord) -> list[str]:
+    """Return the notes of the exceptions that a message quotes."""
+    if not isinstance(record.args, tuple):
+        return []
+    return [str(note) for each in record.args for note in getattr(each, "__notes__", ())]
 
 
 class _Handler(logging.Handler):

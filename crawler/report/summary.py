@@ -42,9 +42,21 @@ def lines(summary: SummaryRecord, before: int = 0) -> list[str]:
         f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]
+    if summary.items or summary.dropped or summary.field_errors:
+        told.insert(1, _taken(summary))
     if summary.refused:
         told.insert(1, f"links not followed:{_parts(summary.refused)}")
     return told
+
+
+def _taken(summary: SummaryRecord) -> str:
+    """Return what was made of pages, and what was not."""
+    terms = [_count(summary.items, "item")]
+    if summary.dropped:
+        terms.append(f"{summary.dropped:,} dropped (a required field is missing)")
+    if summary.field_errors:
+        terms.append(f"{_count(summary.field_errors, 'page')} with field errors")
+    return ", ".join(terms)
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 _OF_A_URL = "type url status depth via at"
 DEFAULT = {
     "page": f"{_OF_A_URL} content_type bytes elapsed_ms title lang canonical n_links hash",
+    "item": "type url depth via at index",
     "redirect": f"{_OF_A_URL} location",
     "error": f"{_OF_A_URL} error.class error.message",
     "skip": "type url depth via at reason detail",
@@ -23,9 +24,14 @@ Tree = dict[str, Any]
 """Key → what is wanted below it; empty for all of it."""
 
 
-def columns(types: Collection[str]) -> Sequence[str]:
-    """Return the columns of a table of these record types."""
+def columns(types: Collection[str], selected: Sequence[str] = ()) -> Sequence[str]:
+    """Return the columns of a table of these record types.
+
+    ``selected`` are the paths of what is taken out of pages, for pages and items.
+    """
     wanted = [path for type_, paths in DEFAULT.items() if type_ in types for path in paths.split()]
+    if not {"page", "item"}.isdisjoint(types):
+        wanted += selected
     return list(dict.fromkeys(wanted))
 
 

@@ -143,14 +143,22 @@ class Urls(_Lines):
         return "".join([f"{url}\n" for url in urls if url]).encode()
 
 
-def make(kind: destination.Format, types: Sequence[str], fields: Sequence[str] = ()) -> Format:
-    """Return a format for records of ``types``, of which only ``fields`` are wanted, if any."""
+def make(
+    kind: destination.Format,
+    types: Sequence[str],
+    fields: Sequence[str] = (),
+    selected: Sequence[str] = (),
+) -> Format:
+    """Return a format for records of ``types``, of which only ``fields`` are wanted, if any.
+
+    Otherwise a table has columns for what is ``selected``, too.
+    """
     if kind == "urls":
         return Urls()
     if kind == "jsonl":
         return Pruned(Columns(fields)) if fields else Jsonl()
     table = Csv if kind == "csv" else Tsv
-    return table(Columns(fields or columns(types)))
+    return table(Columns(fields or columns(types, selected)))
 
 
 def _text(value: Any) -> str:

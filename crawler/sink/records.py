@@ -44,17 +44,18 @@ class Records:
         keeping: Keeping,
         fields: Sequence[str] = (),
         limit: int | None = None,
+        selected: Sequence[str] = (),
     ) -> Self:
         """Open all outputs or, with an exception, none. Raises CannotCreate or TryLater.
 
         Only ``fields`` of the records are written, if any are named; a file that holds
-        ``limit`` bytes is full.
+        ``limit`` bytes is full; tables have columns for what is ``selected``.
         """
         channels: list[Channel] = []
         names = {to.name for to in destinations}
         try:
             for to in destinations:
-                form = formats.make(to.format, to.types, fields)
+                form = formats.make(to.format, to.types, fields, selected)
                 own = keeping.without(names - {to.name})
                 series = await Series.open(to.name, own, form, limit)
                 channels.append(Channel(series, form, frozenset(to.types)))

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import os
 import re
+import sys
 import threading
 import typing
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ import pytest
 
 import crawler
 from crawler.api import Options
-from crawler.errors import NoUsableSeed
+from crawler.errors import BadSetting, NoUsableSeed
 from crawler.settings import Settings
 from tests.web.server import Reply, Request, Web, html
 
@@ -218,6 +219,26 @@ async def test_with_a_state_readers_that_leave_early_lose_nothing(web: Web, tmp_
     assert len(seen) - len(set(seen)) <= len(taken) - 1, "only the one in hand comes again"
 
 
+async def test_fields_items_and_functions_are_as_on_the_command_line(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "of_api.py").write_text("def f(page: object) -> dict:\n    return {'x': 1}\n")
+    url = web.pages({"/": ["/a", "/b"], "/a": [], "/b": []})
+
+    async def fields(**options: Any) -> list[Any]:
+        records = crawler.crawl([url], depth=0, **options)
+        return [(record["type"], record["fields"]) async for record in records]
+
+    assert await fields(select=["t[]=a"]) == [("page", {"t": ["/a", "/b"]})]
+    assert await fields(select=["t=a"], each="a") == [("item", {"t": "/a"}), ("item", {"t": "/b"})]
+    assert await fields(extract="of_api:f") == [("item", {"x": 1})]
+    assert await fields(extract="of_api:f", emit=["item"], parsers=0) == [("item", {"x": 1})]
+    with pytest.raises(BadSetting, match="not a CSS selector"):
+        await fields(select=["t=a:foo"])
+
+
 async def test_bad_settings_and_seeds_are_raised(web: Web) -> None:
     with pytest.raises(ValueError, match="--max-pages"):
         crawler.Crawl(["https://example.com"], max_pages=0)
@@ -233,13 +254,13 @@ def test_the_options_are_the_settings() -> None:
 
     assert set(options) == fields
     for name in fields:
-        if types[name] != tuple[str, ...]:
+        if types[name] not in (tuple[str, ...], tuple[str, ...] | None):
             assert options[name] == types[name], name
 
 
 async def test_the_readmes_example_runs(web: Web, capsys: pytest.CaptureFixture[str]) -> None:
     origin = web.pages({"/": ["/a", "/b"], "/a": [], "/b": []})
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text().split("\n## From Python\n")[1]
     (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     assert "asyncio.run(main())" in code
     code = code.replace("https://example.com", origin).replace("asyncio.run(main())", "")

@@ -13,8 +13,10 @@ from crawler.cli.crawl import crawl
 from crawler.destination import FORMATS
 from crawler.errors import Exit
 from crawler.model import Fault, Reason
-from crawler.record import PageRecord, Record, SummaryRecord
+from crawler.recipe import toml
+from crawler.record import ItemRecord, PageRecord, Record, SummaryRecord
 from crawler.sink.columns import columns
+from tests.web.shop import JSON_LD
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -66,7 +68,8 @@ def test_the_published_lists_are_whole() -> None:
 
     for word in [*Fault, *Reason, "length", "time", "disconnect"]:
         assert f"`{word}`" in records, word
-    for field in PageRecord.__struct_encode_fields__ + Record.__struct_encode_fields__:
+    kinds = (Record, PageRecord, ItemRecord)
+    for field in {name for kind in kinds for name in kind.__struct_encode_fields__}:
         assert f"`{field}`" in records, field
     assert "end_reason" in SummaryRecord.__struct_encode_fields__
 
@@ -81,10 +84,14 @@ def test_the_columns_of_tables_are_told() -> None:
         assert f"`{format_}`" in outputs, format_
 
 
-def test_the_example_in_the_readme_prints_what_it_says(tmp_path: Path) -> None:
-    block = README.split("<!-- example -->\n```console\n")[1].split("```")[0]
+BLOCKS = [part.split("```")[0] for part in README.split("<!-- example -->\n```console\n")[1:]]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_an_example_in_the_readme_prints_what_it_says(block: str, tmp_path: Path) -> None:
     commands = re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.MULTILINE)
-    assert len(commands) == 2
+    assert commands
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
 
     for command, told in commands:
         line = command.replace("python examples", f"{shlex.quote(sys.executable)} {ROOT}/examples")
@@ -93,6 +100,31 @@ def test_the_example_in_the_readme_prints_what_it_says(tmp_path: Path) -> None:
             ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
         )
         assert normal(done.stdout) == normal(told)
+
+
+def test_the_recipe_in_the_readme_is_the_example() -> None:
+    assert (ROOT / "examples/tea.toml").read_text() in section("Selecting")
+
+
+def test_the_function_in_the_readme_works(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", section("Selecting"), re.DOTALL)
+    (tmp_path / "shop.py").write_text(code)
+    (tmp_path / "page.html").write_text(JSON_LD)
+    done = subprocess.run(
+        [sys.executable, "-m", "crawler", "extract", "page.html", "--extract", "shop:extract",
+         "--url", "https://example.com/p"],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert '"fields":{"name":"Lamp","image":"https://example.com/lamp.jpg"}' in done.stdout
+
+
+def test_every_key_of_a_recipe_is_in_the_readme_and_no_other() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", section("Selecting"), re.MULTILINE)
+    told = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+    assert sorted(told) == sorted([*toml.SECTION, *toml.FIELD])
 
 
 def normal(text: str) -> list[str]:

@@ -22,11 +22,13 @@ UNSAFE = {"yaml.load", "yaml.unsafe_load", "os.system", "os.popen"}
 
 MAY_IMPORT = {
     "parse/process.py": {"subprocess"},  # our own parsing children, with arguments of our own
+    "parse/function.py": {"importlib"},  # --extract: code that the user names
     "heap.py": {"ctypes"},  # mallopt and malloc_trim of the C library that is loaded anyway
 }
 MAY_GET = {
     "__init__.py": {"name"},  # the package's lazy API: one of two names, checked before
     "settings.py": {"each.name", "kind"},  # the fields of a dataclass of ours
+    "parse/function.py": {"part"},  # --extract: the function that the user names
 }
 
 OPENS_FILES = {

@@ -50,7 +50,7 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a.csv:eror", "eror is no record type; they are page, redirect"),
+        ("a.csv:eror", "eror is no record type; they are page, item"),
         ("-:eror", "eror is no record type"),
         ("a:page,x", "x is no record type"),
         (":page", "names no file"),

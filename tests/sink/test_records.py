@@ -297,9 +297,7 @@ class Holding(Records):
     kept: list[Series]
 
     @classmethod
-    async def open(
-        cls, destinations: Any, keeping: Keeping, fields: Any = (), limit: int | None = None
-    ) -> Self:
+    async def open(cls, destinations: Any, keeping: Keeping, *more: Any, **named: Any) -> Self:
         cls.kept = []
         for output in destinations:
             cls.kept.append(await Series.open(output.name, keeping, Jsonl()))

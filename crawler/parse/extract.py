@@ -1,0 +1,177 @@
+"""What is taken out of a page beyond its record: fields, items, and which links to follow.
+
+A recipe's section and a function may both have their say. One page's items are bounded, and
+so are the bytes of them: selectors can repeat a page's text many times over.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import UNSET
+
+from crawler.model import Line
+from crawler.parse import function
+from crawler.parse.document import Document
+from crawler.parse.fields import Errors, Fields
+from crawler.parse.selector import Selector
+from crawler.recipe.model import Query, Recipe, Section
+from crawler.record import ItemRecord, encode
+
+MOST_ITEMS = function.MOST_ITEMS
+MOST_BYTES = 32 * 1024 * 1024
+"""Of a page's items together, and of its own record with fields."""
+
+MOST_TOLD = 20
+"""Items dropped from a page whose errors are told."""
+
+_LINKS = "a[href], area[href], iframe[src], frame[src]"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """``index`` is its place among the matches of a page, or what the function makes."""
+
+    index: int
+    fields: dict[str, Any]
+    errors: Errors
+
+
+@dataclass(slots=True)
+class Extract:
+    """What was taken: the page's ``fields`` (None: it has none) and ``errors``, ``items``.
+
+    ``dropped`` counts items without a required field, which ``errors`` tell of. ``links``
+    are the references to follow, as written (None: all those of the page).
+    """
+
+    fields: dict[str, Any] | None = None
+    errors: Errors = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)
+    dropped: int = 0
+    links: list[str] | None = None
+
+    def lines(self, shared: Mapping[str, Any]) -> list[Line]:
+        """Return the records of the items, as far as they are not too large together.
+
+        ``shared`` are the keys that they have in common with the page.
+        """
+        lines: list[Line] = []
+        size = 0
+        for item in self.items:
+            errors = item.errors or UNSET
+            record = ItemRecord(index=item.index, fields=item.fields, field_errors=errors, **shared)
+            data = encode(record)
+            size += len(data)
+            if size > MOST_BYTES:
+                self.errors["items"] = f"more than {MOST_BYTES:,} bytes of a page"
+                break
+            lines.append(Line("item", data))
+        return lines
+
+    def keys(self) -> dict[str, Any]:
+        """Return what it adds to the page's record: not too much, and nothing if there is none."""
+        found: dict[str, Any] = {}
+        if self.fields is not None:
+            found["fields"] = self.fields
+            if len(encode(self.fields)) > MOST_BYTES:
+                found["fields"] = {}
+                self.errors["fields"] = f"more than {MOST_BYTES:,} bytes of a page"
+        if self.errors:
+            found["field_errors"] = self.errors
+        return found
+
+
+class Extractor:
+    """A recipe and a function, made ready. Raises BadRecipe, or BadFunction if ``strict``.
+
+    Otherwise a function that cannot be had is every page's error: it could be had by who
+    checked it, but a parsing child, for one, has less memory.
+    """
+
+    def __init__(self, recipe: Recipe | None, name: str | None, *, strict: bool = False) -> None:
+        self._sections = [] if recipe is None else [_Section(each) for each in recipe.sections]
+        self._function: function.Function | None = None
+        self._lacking: str | None = None
+        if name is not None:
+            try:
+                self._function = function.load(name)
+            except function.BadFunction as error:
+                if strict:
+                    raise
+                self._lacking = str(error)
+
+    def read(self, document: Document) -> Extract:
+        """Take out of a page what the recipe asks for."""
+        taken = Extract()
+        for section in self._sections:
+            if section.matches(document.url):
+                section.read(document, taken)
+                break
+        return taken
+
+    def call(self, document: Document, taken: Extract) -> None:
+        """Add the items that the function makes of a page."""
+        if self._lacking is not None:
+            taken.errors["extract"] = self._lacking
+        if self._function is None:
+            return
+        first = taken.items[-1].index + 1 if taken.items else 0
+        for index, each in enumerate(function.run(self._function, document, taken.errors), first):
+            errors: Errors = {}
+            taken.items.append(Item(index, function.plain(each, errors), errors))
+
+
+class _Section:
+    def __init__(self, section: Section) -> None:
+        self._url = None if section.url is None else re.compile(section.url)
+        self._each = None if section.each is None else Selector(section.each)
+        self._fields = Fields(section.fields) if section.fields else None
+        self._links = None
+        if section.follow is not None:
+            self._links = [(Selector(query), _names(query)) for query in section.follow]
+
+    def matches(self, url: str) -> bool:
+        return self._url is None or self._url.search(url) is not None
+
+    def read(self, document: Document, taken: Extract) -> None:
+        if self._links is not None:
+            taken.links = self._follow(document)
+        if self._fields is None:
+            return
+        if self._each is None:
+            taken.fields, _ = self._fields.read(document, None, taken.errors)
+            return
+        for index, element in enumerate(self._each.all(document.tree, None)):
+            if len(taken.items) == MOST_ITEMS:
+                taken.errors["items"] = f"more than {MOST_ITEMS:,} items of a page"
+                break
+            errors: Errors = {}
+            fields, whole = self._fields.read(document, element, errors)
+            if whole:
+                taken.items.append(Item(index, fields, errors))
+            else:
+                taken.dropped += 1
+                if taken.dropped <= MOST_TOLD:
+                    taken.errors |= {f"items[{index}].{at}": why for at, why in errors.items()}
+
+    def _follow(self, document: Document) -> list[str]:
+        """Return the references that ``follow`` and ``next`` select, in their order.
+
+        An element without one stands for the links in it.
+        """
+        found: list[str] = []
+        for selector, names in self._links or ():
+            for element in selector.all(document.tree, None):
+                attributes = element.attrs
+                given = [attributes[name] for name in names if name in attributes]
+                nodes = () if given or len(names) == 1 else element.css(_LINKS)
+                given += [node.attrs["href" if "href" in node.attrs else "src"] for node in nodes]
+                found += [reference for reference in given if reference is not None]
+        return found
+
+
+def _names(query: Query) -> tuple[str, ...]:
+    """Return the attributes that hold a link, the one that is there counts."""
+    return (query.take[1:],) if query.take else ("href", "src")

@@ -1,0 +1,85 @@
+"""What the settings ask to take out of pages, checked before the first request."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from crawler.errors import BadSetting, InputMissing, Misconfigured
+from crawler.recipe.model import BadRecipe, Recipe
+from crawler.settings import DEFAULT_EMIT, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A recipe, and the name of a function; None where there is none.
+
+    ``digest`` tells the recipe of a file from another one, however they are laid out.
+    """
+
+    recipe: Recipe | None = None
+    extract: str | None = None
+    digest: str = ""
+
+    @property
+    def emit(self) -> tuple[str, ...]:
+        """The record types to write by default: items in the place of pages without fields."""
+        if self.extract is None and (self.recipe is None or not self.recipe.makes_items):
+            return DEFAULT_EMIT
+        kept = ("page",) if self.recipe is not None and self.recipe.fills_pages else ()
+        return (*kept, "item", *(each for each in DEFAULT_EMIT if each != "page"))
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The paths of the fields in records; of a function's items nothing is known."""
+        sections = () if self.recipe is None else self.recipe.sections
+        known = [f"fields.{field.name}" for section in sections for field in section.fields]
+        return known if self.extract is None else ["fields"]
+
+
+def selection(settings: Settings) -> Selection:
+    """Return what the settings select, known to be sound.
+
+    Raises BadSetting, Misconfigured (the recipe), or InputMissing (there is none).
+    """
+    asked = (settings.recipe, settings.each, settings.extract, settings.select or None)
+    if asked == (None, None, None, None):
+        return Selection()
+    from crawler.parse.extract import Extractor  # with all it needs, 20 ms
+    from crawler.parse.function import BadFunction
+    from crawler.recipe import flags
+
+    recipe, digest = None, ""
+    try:
+        if settings.recipe is not None:
+            recipe, digest = _file(settings.recipe)
+        elif settings.select or settings.each is not None:
+            recipe = flags.recipe(settings.select, settings.each)
+        Extractor(recipe, settings.extract, strict=True)
+    except BadRecipe as error:
+        kind = BadSetting if settings.recipe is None else Misconfigured
+        told = kind(str(error))
+        for note in getattr(error, "__notes__", ()):
+            told.add_note(note)
+        raise told from None
+    except BadFunction as error:
+        raise BadSetting(str(error)) from None
+    return Selection(recipe, settings.extract, digest)
+
+
+def _file(name: str) -> tuple[Recipe, str]:
+    """Return the recipe in a file, and its digest. Raises BadRecipe or InputMissing."""
+    try:
+        data = Path(name).read_bytes()
+    except (OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        raise InputMissing(f"cannot read --recipe {name}: {words.lower()}") from None
+    import tomllib
+
+    from crawler.recipe import toml
+
+    recipe = toml.recipe(data, name)
+    content = msgspec.json.encode(tomllib.loads(data.decode("utf-8-sig")), order="sorted")
+    return recipe, sha256(content).hexdigest()[:16]
