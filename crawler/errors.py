@@ -11,7 +11,7 @@
     ├── StateUnusable     73   a state cannot be opened, or is damaged, or is none of ours
     ├── WriteFailed       74   an output stopped taking data
     ├── TryLater          75   an output or the state is in use by another run
-    ├── Misconfigured     78   a recipe is wrong
+    ├── Misconfigured     78   a recipe, a configuration file or a variable is wrong
     └── ReaderClosed     141   the program behind the pipe has gone; said by no line
 """
 
@@ -59,7 +59,7 @@ _MEANINGS = {
     Exit.TRY_LATER: "try later: output or state in use, or nothing due within --max-wait",
     Exit.PROTOCOL: "TLS or the proxy failed for every seed",
     Exit.DENIED: "every seed was denied, by robots.txt or by 401 or 403",
-    Exit.CONFIG: "a recipe is wrong",
+    Exit.CONFIG: "a recipe, a configuration file or a CRAWLER_ variable is wrong",
     Exit.INTERRUPTED: "interrupted by Ctrl-C; what was in flight has been written",
     Exit.READER_CLOSED: "the reader of the output closed it",
     Exit.TERMINATED: "terminated by TERM or HUP; what was in flight has been written",
@@ -121,7 +121,7 @@ class TryLater(CrawlError):
 
 
 class Misconfigured(CrawlError):
-    """A file that says what to do is wrong."""
+    """What is wrong is in a file that says what to do, or in the environment."""
 
     exit = Exit.CONFIG
 

@@ -34,8 +34,16 @@ LAST_WORDS = 0.2
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, started: Started | None = None) -> Exit:
-    """Crawl, talk on stderr, and return the exit code; for ``started`` see :func:`join`."""
+def run(
+    settings: Settings,
+    blame: Callable[[BadSetting], CrawlError],
+    started: Started | None = None,
+) -> Exit:
+    """Crawl, talk on stderr, and return the exit code.
+
+    ``blame`` says where a bad setting was set, if that was not on the command line; for
+    ``started`` see :func:`join`.
+    """
     heap.keep()
     on_terminal = _is_terminal(sys.stderr)
     talk = on_terminal and not settings.quiet
@@ -46,8 +54,9 @@ def run(settings: Settings, started: Started | None = None) -> Exit:
         with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
             return runner.run(_run(settings, started, progress, talk=talk))
     except CrawlError as error:
-        log.error("%s", error)
-        return error.exit
+        told = blame(error) if isinstance(error, BadSetting) else error
+        log.error("%s", told)
+        return told.exit
     except MemoryError:
         log.error("out of memory; try fewer workers (-c) or a smaller --max-size")
         return Exit.OS_ERROR

@@ -6,11 +6,13 @@ import sys
 
 import click
 
+from crawler.cli.completion import completion
+from crawler.cli.config import config
 from crawler.cli.crawl import crawl
 from crawler.cli.extract import extract
 from crawler.cli.schema import schema
 from crawler.cli.state import state
-from crawler.errors import Exit
+from crawler.errors import CrawlError, Exit
 from crawler.version import __version__
 
 
@@ -40,6 +42,8 @@ command.add_command(crawl)
 command.add_command(extract)
 command.add_command(state)
 command.add_command(schema)
+command.add_command(config)
+command.add_command(completion)
 
 
 def main() -> None:
@@ -80,6 +84,9 @@ def _run() -> int:
         path = where.command_path if where is not None else "crawler"
         click.echo(f"crawler: {error.format_message()} (see {path} --help)", err=True)
         return int(error.exit_code)
+    except CrawlError as error:
+        click.echo(f"crawler: {error}", err=True)
+        return error.exit
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
     except Exception:

@@ -7,8 +7,10 @@ from typing import Any
 import click
 
 from crawler import settings as s
+from crawler.cli.configured import Configured, blame, load
 from crawler.cli.extracting import extracting
-from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE, Grouped, GroupedCommand
+from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE, Grouped
+from crawler.errors import BadSetting, Exit
 
 _defaults = s.Settings()
 _seeds = partial(click.option, cls=Grouped, group="Seeds")
@@ -21,8 +23,8 @@ _people = partial(click.option, cls=Grouped, group="People")
 _many: dict[str, Any] = {"multiple": True, "default": ()}
 
 
-@click.command(cls=GroupedCommand, short_help="Crawl from one or more URLs.")
-@click.argument("seeds", nargs=-1, metavar="[URL]...")
+@click.command(cls=Configured, short_help="Crawl from one or more URLs.")
+@click.argument("seeds", nargs=-1, metavar="[URL]...", envvar="CRAWLER_SEEDS")
 @_seeds("-i", "--input", metavar="FILE",
         help="Read seeds from FILE, or from stdin with '-': one URL per line, or "
         '{"url": …, "meta": …}; crawling starts before the input ends.')  # fmt: skip
@@ -80,15 +82,15 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_wire("-A", "--user-agent", metavar="TEXT",
        help="User-Agent; its first word is the name robots.txt is read for "
        "(default: crawlway/VERSION).")  # fmt: skip
-@_wire("-H", "--header", metavar="'NAME: VALUE'", **_many,
+@_wire("-H", "--header", metavar="'NAME: VALUE'", masked_after=":", **_many,
        help="Send this header to the seeds' origins (Accept* and User-Agent: to all); "
        "'@https://host NAME: VALUE' sends it there instead.")  # fmt: skip
-@_wire("-b", "--cookie", metavar="NAME=VALUE", **_many,
+@_wire("-b", "--cookie", metavar="NAME=VALUE", masked_after="=", **_many,
        help="Send this cookie to the seeds' origins.")  # fmt: skip
 @_wire("--cookie-jar", metavar="FILE",
        help="Keep the cookies that servers set, and send them back, from and to this file in "
        "the cookies.txt format (default: forget them).")  # fmt: skip
-@_wire("--auth", metavar="USER:PASSWORD",
+@_wire("--auth", metavar="USER:PASSWORD", masked_after=":",
        help="Log in at the seeds' origins, with basic authentication.")  # fmt: skip
 @_wire("--digest", is_flag=True,
        help="Log in with digest authentication instead: passwords of --auth, --netrc and "
@@ -147,28 +149,45 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_people("--loop", type=click.Choice(["auto", "asyncio", "uvloop"]), default=_defaults.loop,
          show_default=True, help="Event loop (auto: uvloop if installed).")  # fmt: skip
 @_people("--debug", is_flag=True, help="asyncio's debug mode: slow callbacks are named.")
-def crawl(seeds: tuple[str, ...], **flags: Any) -> int:
+@_people("--config", metavar="FILE|off", is_eager=True, expose_value=False, callback=load,
+         help="Read flags from this file (default: crawler.toml here, or "
+         "~/.config/crawler/crawler.toml); off: from none. 'crawler config show' tells what "
+         "holds.")  # fmt: skip
+@click.pass_context
+def crawl(ctx: click.Context, /, **_: Any) -> int:
     """Crawl from one or more URLs and write one JSON object per line to stdout.
 
     A URL may be typed short: 'example.com' is https, 'localhost:8000' is http. '-' reads
     URLs from stdin. Sites are visited politely: robots.txt is obeyed, with Crawl-delay and
-    Retry-After, and a host gets 2 requests at once.
+    Retry-After, and a host gets 2 requests at once. Every flag may also stand in the
+    environment (CRAWLER_MAX_PAGES=100) and in crawler.toml (max-pages = 100).
     """
-    if "-" in seeds:
-        if flags["input"] not in (None, "-"):
-            raise click.UsageError("seeds come from '-' or from --input, not from both")
-        flags["input"] = "-"
-        seeds = tuple(seed for seed in seeds if seed != "-")
-    if not seeds and flags["input"] is None:
+    settings = make(ctx)
+    if not settings.seeds and settings.input is None:
         raise click.UsageError("give a URL to start from, -i FILE, or - for stdin")
-    try:
-        settings = s.Settings(seeds=seeds, **flags)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
     gc.disable()  # until all is imported: to look for garbage in that takes 30 ms
     from crawler.parse.process import Started, how_many
 
     with Started(how_many(settings.parsers)) as started:
         from crawler.session import run
 
-        return run(settings, started)
+        return run(settings, partial(blame, ctx), started)
+
+
+def make(ctx: click.Context) -> s.Settings:
+    """Return the settings that a command line, the environment and a file ask for.
+
+    Raises UsageError, or Misconfigured if the command line is not to blame.
+    """
+    known = s.Settings.__dataclass_fields__
+    flags = {name: value for name, value in ctx.params.items() if name in known}
+    if "-" in flags["seeds"]:
+        if flags["input"] not in (None, "-"):
+            raise click.UsageError("seeds come from '-' or from --input, not from both")
+        flags["input"] = "-"
+        flags["seeds"] = tuple(seed for seed in flags["seeds"] if seed != "-")
+    try:
+        return s.Settings(**flags)
+    except ValueError as error:
+        wrong = blame(ctx, BadSetting(str(error)))
+        raise (click.UsageError(str(error)) if wrong.exit is Exit.USAGE else wrong) from None

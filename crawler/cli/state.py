@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.cli.units import files
+
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Account, Answer, Inquiry
 
@@ -12,7 +14,7 @@ QUESTIONS = "links out URL | links in URL | broken | redirects | orphans"
 
 
 @click.command(short_help="Look into a state file, also while a crawl is running.")
-@click.argument("file")
+@click.argument("file", shell_complete=files)
 @click.argument("question", nargs=-1, metavar=f"[{QUESTIONS}]")
 @click.option("--sql", metavar="QUERY",
               help="Ask the file in SQL: tables url, site, pass, page, output, asked, and link "

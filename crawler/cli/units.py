@@ -1,9 +1,12 @@
 """Values with units on the command line, and help in groups."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 from crawler import settings
 
@@ -37,12 +40,59 @@ PARSERS = Unit("parsers", settings.parsers)
 NAMES = Unit("a,b", _names)
 
 
-class Grouped(click.Option):
-    """An option that stands under a heading in the help."""
+TYPED = "crawler.typed"
+"""Where a context keeps values as they were written, by parameter."""
 
-    def __init__(self, *args: Any, group: str, **kwargs: Any) -> None:
+
+class Grouped(click.Option):
+    """An option that stands under a heading in the help.
+
+    ``masked_after`` is the character after which its value is nobody's business. A switch
+    can be taken back: ``--no-insecure``. A list stands in a variable one item a line, since
+    headers and patterns hold any other separator.
+    """
+
+    def __init__(
+        self, *args: Any, group: str, masked_after: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
+        self.masked_after = masked_after
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Add the option, and what takes it back."""
+        super().add_to_parser(parser, ctx)
+        if self.is_bool_flag:
+            negative = [f"--no-{opt[2:]}" for opt in self.opts if opt.startswith("--")]
+            parser.add_option(self, negative, self.name, "store_const", const=False)
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """Return the variable's value, a list if there may be several."""
+        text = self.resolve_envvar_value(ctx)
+        if text is None or not self.multiple:
+            return super().value_from_envvar(ctx)
+        return [line.strip() for line in text.split("\n") if line.strip()]
+
+    def consume_value(self, ctx: click.Context, opts: Any) -> Any:
+        """Return a value and its source, and remember it as it is written."""
+        value, source = super().consume_value(ctx, opts)
+        ctx.meta.setdefault(TYPED, {})[self.name] = value
+        return value, source
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[Any]]":
+        """Complete the names of files where a FILE is wanted."""
+        if "FILE" in (self.metavar or ""):
+            return files(ctx, self, incomplete)
+        return super().shell_complete(ctx, incomplete)
+
+
+def files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> "list[CompletionItem[Any]]":
+    """Have the shell complete the names of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
 
 
 class GroupedCommand(click.Command):

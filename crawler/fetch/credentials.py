@@ -57,7 +57,7 @@ class Credentials:
                 raise ValueError(f"-b {cookie!r}: a cookie is NAME=VALUE")
         if jar := "; ".join(cookies):
             given = self._for_seeds.get("Cookie")
-            self._for_seeds["Cookie"] = _clean(f"{given}; {jar}" if given else jar)
+            self._for_seeds["Cookie"] = _clean("-b", f"{given}; {jar}" if given else jar)
         if auth is not None:
             if ":" not in auth:
                 raise ValueError("--auth takes USER:PASSWORD")
@@ -111,7 +111,7 @@ class Credentials:
                 raise ValueError(f"-H {line!r}: @ORIGIN is like @https://example.com")
             origin = urls.origin(url)
         name, colon, value = text.partition(":")
-        name, value = name.strip(), _clean(value.strip())
+        name, value = name.strip(), _clean("-H", value.strip())
         if not colon or not _NAME.fullmatch(name):
             raise ValueError(f"-H {line!r}: a header is 'Name: value'")
         if name.lower() in _FRAMING:
@@ -141,10 +141,10 @@ def _is_text(value: str) -> bool:
     return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
-def _clean(value: str) -> str:
+def _clean(flag: str, value: str) -> str:
     """Return a header value, or raise ValueError if it would end the header early."""
     if any(ord(char) < 32 and char != "\t" for char in value) or "\x7f" in value:
-        raise ValueError("a header value has no control characters")
+        raise ValueError(f"{flag}: a header value has no control characters")
     if not _is_text(value):
-        raise ValueError("a header value is UTF-8")
+        raise ValueError(f"{flag}: a header value is UTF-8")
     return value

@@ -33,6 +33,7 @@ MAY_GET = {
 
 OPENS_FILES = {
     "cli/__init__.py",  # /dev/null for closed standard streams
+    "cli/configuration.py",  # --config, or crawler.toml
     "seeds.py",  # --input
     "sink/output.py",  # --output
     "sink/files.py",  # --output
