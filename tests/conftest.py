@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -7,6 +8,14 @@ import pytest
 from tests.web.certificates import Certificates
 from tests.web.proxy import ProxyWeb
 from tests.web.server import Web
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_configuration(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what a developer has configured for their own crawls out of the tests."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("home"))
+    for name in [name for name in os.environ if name.startswith("CRAWLER_")]:
+        del os.environ[name]
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ user has to be named.
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,8 +56,8 @@ def read(path: str, params: Iterable[click.Parameter], *, named: bool) -> Config
     """Read a file. Raises Misconfigured, with the place of what is wrong."""
     text = _text(path, named=named)
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = _table(text)
+    except ValueError as error:
         raise Misconfigured(_told(path, text, str(error))) from None
     except RecursionError:
         raise Misconfigured(f"{path}: nested too deeply") from None
@@ -99,14 +98,21 @@ def _text(path: str, *, named: bool) -> str:
         raise Misconfigured(f"{path}:{line}: not UTF-8") from None
 
 
+def _table(text: str) -> dict[str, Any]:
+    import tomllib
+
+    return tomllib.loads(text)
+
+
 def _told(path: str, text: str, message: str) -> str:
     """Return what the parser says in the form ``FILE:LINE:COLUMN: message``."""
     place = _PLACE.search(message)
     line, column = (place[1], place[2]) if place else (None, None)
     message = _PLACE.sub("", message)
     message = message[:1].lower() + message[1:]
-    line = line or str(text.rstrip("\n").count("\n") + 1)
-    return f"{path}:{line}:{column}: {message}" if column else f"{path}:{line}: {message}"
+    if column is None:
+        return f"{path}:{text.rstrip().count(chr(10)) + 1}: {message}, at the end of the file"
+    return f"{path}:{line}:{column}: {message}"
 
 
 def _known(params: Iterable[click.Parameter]) -> dict[str, click.Parameter]:
@@ -175,8 +181,8 @@ def _line(text: str, key: str) -> int:
     begin = 1
     for number in range(1, len(lines) + 1):
         try:
-            table = tomllib.loads("\n".join(lines[:number]))
-        except tomllib.TOMLDecodeError:
+            table = _table("\n".join(lines[:number]))
+        except ValueError:
             continue
         if key in table:
             return begin

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.records import read
@@ -29,18 +30,30 @@ class Ran:
         return [record for record in self.records if record["type"] == type_]
 
 
-def crawler(*args: str, stdin: str | None = None, timeout: float = 60.0, **env: str) -> Ran:
+def crawler(
+    *args: str,
+    stdin: str | None = None,
+    timeout: float = 60.0,
+    cwd: Path | None = None,
+    **env: str,
+) -> Ran:
     """Run ``crawler ARGS``."""
-    return _run([*COMMAND, *args], stdin, timeout, env)
+    return _run([*COMMAND, *args], stdin, timeout, env, cwd)
 
 
-def broken(code: str, *args: str, **env: str) -> Ran:
+def broken(code: str, *args: str, verb: str = "crawl", cwd: Path | None = None, **env: str) -> Ran:
     """Run ``crawler crawl ARGS`` after some ``code`` that breaks it on purpose."""
     code += "\nfrom crawler.cli import main\nmain()"
-    return _run([sys.executable, "-c", code, "crawl", *args], None, 60.0, env)
+    return _run([sys.executable, "-c", code, *verb.split(), *args], None, 60.0, env, cwd)
 
 
-def _run(command: list[str], stdin: str | None, timeout: float, env: dict[str, str]) -> Ran:
+def _run(
+    command: list[str],
+    stdin: str | None,
+    timeout: float,
+    env: dict[str, str],
+    cwd: Path | None = None,
+) -> Ran:
     done = subprocess.run(
         command,
         input=stdin,
@@ -49,11 +62,18 @@ def _run(command: list[str], stdin: str | None, timeout: float, env: dict[str, s
         text=True,
         timeout=timeout,
         env=os.environ | env,
+        cwd=cwd,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def crawl(*args: str, stdin: str | None = None, timeout: float = 60.0, **env: str) -> Ran:
+def crawl(
+    *args: str,
+    stdin: str | None = None,
+    timeout: float = 60.0,
+    cwd: Path | None = None,
+    **env: str,
+) -> Ran:
     """Run ``crawler crawl ARGS``."""
-    return crawler("crawl", *args, stdin=stdin, timeout=timeout, **env)
+    return crawler("crawl", *args, stdin=stdin, timeout=timeout, cwd=cwd, **env)

@@ -1,5 +1,6 @@
 """README, help and behaviour say the same."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ from crawler.model import Fault, Reason
 from crawler.recipe import toml
 from crawler.record import ItemRecord, PageRecord, Record, SummaryRecord
 from crawler.sink.columns import columns
+from tests.cli.run import crawler
 from tests.web.shop import JSON_LD
 
 ROOT = Path(__file__).parents[2]
@@ -38,7 +40,7 @@ def test_every_flag_has_help_and_a_setting() -> None:
     for option in crawl.params:
         if option.name != "seeds":
             assert getattr(option, "help", None), option.name
-        assert option.name in settings.Settings.__dataclass_fields__
+        assert not option.expose_value or option.name in settings.Settings.__dataclass_fields__
 
 
 @pytest.mark.parametrize(
@@ -61,6 +63,17 @@ def test_every_exit_code_is_in_the_readme_in_the_same_words() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+) \|$", section("Exit codes"), re.MULTILINE)
 
     assert rows == [(str(int(code)), code.meaning) for code in Exit]
+
+
+def test_the_configuration_in_the_readme_is_read_to_the_last_line(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n# crawler.toml\n(.*?)```", section("Configuration"), re.DOTALL)
+    (tmp_path / "crawler.toml").write_text(text)
+    shown = crawler("config", "show", "--json", cwd=tmp_path).out.splitlines()
+
+    said = [told["name"] for told in map(json.loads, shown) if told["origin"] == "file"]
+    assert sorted(said) == sorted(
+        line.partition(" =")[0].replace("-", "_") for line in text.splitlines()
+    )
 
 
 def test_the_published_lists_are_whole() -> None:
