@@ -14,13 +14,13 @@ The rooms, from the door inwards; each imports only rooms below it, and
 
     cli                       words and exit codes
     session, api, saved       a run of the command; one from Python; pages from files
-    app                       the one place where rooms are joined
+    app, ending               the one place where rooms are joined; what a run came to
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
     schema                    what is written, described for machines
     record recipe destination what is written; what is taken out of pages; where it goes
-    model errors              the values that travel
+    model errors atomic       the values that travel; files written whole or not at all
 """
 
 from typing import TYPE_CHECKING

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crawler import atomic
 from crawler.engine.crawl import GRACE, Crawl, Limits
 from crawler.errors import BadSetting, CannotCreate, OutOfResources, WriteFailed
 from crawler.fetch import jar as jars
@@ -28,9 +29,10 @@ from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.process import Started, how_many
 from crawler.parse.selection import Selection, selection
-from crawler.policy import robots, urls
+from crawler.policy import robots, rules, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
+from crawler.policy.rules import Rule
 from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
@@ -58,6 +60,7 @@ class Checked:
     proxies: Proxies
     jar: Jar | None
     selection: Selection
+    rules: Sequence[Rule]
 
     @property
     def emit(self) -> tuple[str, ...]:
@@ -75,6 +78,8 @@ def check(settings: Settings) -> Checked:
         raise BadSetting("--user-agent is printable text")
     if settings.markdown:
         need_markdown()
+    if settings.stats is not None:
+        _see_that_it_can_be_written("--stats", settings.stats)
     return Checked(
         settings,
         agent,
@@ -82,6 +87,7 @@ def check(settings: Settings) -> Checked:
         _proxies(settings),
         _jar(settings.cookie_jar),
         selection(settings),
+        _rules(settings),
     )
 
 
@@ -320,13 +326,23 @@ def _proxies(settings: Settings) -> Proxies:
     return found
 
 
+def _rules(settings: Settings) -> Sequence[Rule]:
+    try:
+        return [rules.parse(text) for text in settings.fail_on]
+    except ValueError as error:
+        raise BadSetting(str(error)) from None
+
+
+def _see_that_it_can_be_written(flag: str, name: str) -> None:
+    if (obstacle := atomic.obstacle(Path(name))) is not None:
+        raise CannotCreate(f"cannot write {flag} {name}: {obstacle}")
+
+
 def _jar(name: str | None) -> Jar | None:
     """Return the jar of a file, having seen that it can be read and can be replaced."""
     if name is None:
         return None
-    folder = os.path.dirname(os.path.realpath(name))
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise CannotCreate(f"cannot write --cookie-jar {name}: no folder to write to")
+    _see_that_it_can_be_written("--cookie-jar", name)
     try:
         return jars.load(Path(name), time.time)
     except ValueError as error:

@@ -22,6 +22,7 @@ class Exit(IntEnum):
     """Exit codes (sysexits.h where one fits). The command's help is written from these."""
 
     OK = 0
+    FINDING = 1
     USAGE = 2
     NO_SEED = 65
     NO_INPUT = 66
@@ -47,6 +48,7 @@ class Exit(IntEnum):
 
 _MEANINGS = {
     Exit.OK: "the crawl drained, or reached a limit that was asked for",
+    Exit.FINDING: "a --fail-on rule was met",
     Exit.USAGE: "a flag or argument is wrong",
     Exit.NO_SEED: "no usable seed",
     Exit.NO_INPUT: "an input file is missing or unreadable",

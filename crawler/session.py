@@ -9,10 +9,13 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from random import uniform
 from typing import Any, Literal, TextIO
 
+from crawler import ending as endings
 from crawler import heap
-from crawler.app import check, join, open_frontier
+from crawler.app import Checked, check, join, open_frontier
+from crawler.ending import Ending
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
 from crawler.model import Line, Mark, Verdict
@@ -20,6 +23,7 @@ from crawler.parse.process import Started
 from crawler.ports import Frontier
 from crawler.record import SummaryRecord, encode, moment
 from crawler.report import log as report_log
+from crawler.report import stats
 from crawler.report import summary as report_summary
 from crawler.report.progress import Progress
 from crawler.report.stderr import Stderr
@@ -51,24 +55,74 @@ def run(
     progress = Progress(stderr, _shown(settings, on_terminal=on_terminal))
     report_log.set_up(_level(settings), settings.log_format, progress)
     try:
-        with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
-            return runner.run(_run(settings, started, progress, talk=talk))
-    except CrawlError as error:
-        told = blame(error) if isinstance(error, BadSetting) else error
-        log.error("%s", told)
-        return told.exit
-    except MemoryError:
-        log.error("out of memory; try fewer workers (-c) or a smaller --max-size")
-        return Exit.OS_ERROR
+        try:
+            checked = check(settings)
+        except CrawlError as error:
+            return _say(_blamed(error, blame)).code
+        ending, summary = _crawled(checked, started, progress, blame, talk=talk)
+        _say(ending)
+        return ending.code if settings.stats is None else _store(settings.stats, ending, summary)
     finally:
         progress.clear()
         stderr.flush()
 
 
+def _crawled(
+    checked: Checked,
+    started: Started | None,
+    progress: Progress,
+    blame: Callable[[BadSetting], CrawlError],
+    *,
+    talk: bool,
+) -> tuple[Ending, SummaryRecord | None]:
+    """Crawl; return how it ended, whatever happens, and the summary if the crawl had begun."""
+    settings = checked.settings
+    try:
+        with asyncio.Runner(debug=settings.debug, loop_factory=_loop_factory(settings)) as runner:
+            return runner.run(_run(checked, started, progress, talk=talk))
+    except CrawlError as error:
+        return _blamed(error, blame), None
+    except KeyboardInterrupt:
+        return Ending(Exit.INTERRUPTED), None
+    except Exception as error:
+        return _traced(error), None
+
+
+def _blamed(error: CrawlError, blame: Callable[[BadSetting], CrawlError]) -> Ending:
+    return endings.of_error(blame(error) if isinstance(error, BadSetting) else error)
+
+
+def _traced(error: BaseException) -> Ending:
+    """Return the ending of a run that an exception has stopped; a bug is shown in full."""
+    ending = endings.of_error(error)
+    if ending.code is Exit.SOFTWARE:
+        log.critical("%s", ending.error, exc_info=error)
+    return ending
+
+
+def _say(ending: Ending) -> Ending:
+    """Say why a run ended as it did, unless that was said, or there is nobody to hear it."""
+    if ending.error is not None and ending.code not in (Exit.SOFTWARE, Exit.READER_CLOSED):
+        log.error("%s", ending.error)
+    for finding in ending.findings:
+        log.error("--fail-on %s", finding)
+    return ending
+
+
+def _store(path: str, ending: Ending, summary: SummaryRecord | None) -> Exit:
+    """Write ``--stats``, and return the exit code."""
+    try:
+        stats.store(path, ending.code, ending.error, ending.findings, summary)
+    except OSError as error:
+        log.error("cannot write --stats %s: %s", path, (error.strerror or "").lower())
+        return ending.code if ending.code in (Exit.SOFTWARE, Exit.OS_ERROR) else Exit.IO_ERROR
+    return ending.code
+
+
 async def _run(
-    settings: Settings, started: Started | None, progress: Progress, *, talk: bool
-) -> Exit:
-    checked = check(settings)
+    checked: Checked, started: Started | None, progress: Progress, *, talk: bool
+) -> tuple[Ending, SummaryRecord]:
+    settings = checked.settings
     seeds = Seeds(settings.seeds, settings.input)
     sinks: list[Records] = []
 
@@ -84,6 +138,7 @@ async def _run(
         (sink,) = sinks
         async with join(checked, seeds, sink, frontier, started=started) as joined:
             with _signals(joined.crawl, progress):
+                await _wait(joined.crawl, settings.start_jitter)
                 result = await joined.crawl.run(joined.seeds, progress.update)
             past = frontier.past
             before = sum(each.count for each in past.ended if each.verdict is Verdict.FETCHED)
@@ -93,7 +148,22 @@ async def _run(
         progress.around(encode(summary).decode(), last=True)
     elif talk or settings.verbose:
         progress.around("\n".join(report_summary.lines(summary, before)), last=True)
-    return _end(result, error)
+    if error is not None and not isinstance(error, CrawlError):
+        return _traced(error), summary
+    return endings.of_crawl(result, error, checked.rules), summary
+
+
+async def _wait(crawl: Crawl, most: float) -> None:
+    """Wait a random time up to ``most`` seconds, or until the crawl is asked to stop.
+
+    Everything is open by then: what is wrong has been told at once, and the state is ours.
+    """
+    seconds = uniform(0, most)  # noqa: S311 - no secret depends on it
+    if seconds:
+        log.info("starting in %.1f s (--start-jitter)", seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await crawl.stop.asked.wait()
 
 
 async def _close(
@@ -118,50 +188,6 @@ async def _close(
     except CrawlError as error:
         return error
     return None
-
-
-def _end(result: Result, error: BaseException | None) -> Exit:
-    """Return the exit code, by precedence, and say what is not obvious."""
-    if error is not None and not isinstance(error, CrawlError):
-        if isinstance(error, MemoryError):
-            raise error
-        log.critical("unexpected error, please report it", exc_info=error)
-        return Exit.SOFTWARE
-    if result.stats.bugs:
-        return Exit.SOFTWARE
-    if error is not None:
-        if error.exit is not Exit.READER_CLOSED:
-            log.error("%s", error)
-        return error.exit
-    if result.reason == "max_wait":
-        log.error("nothing is due within --max-wait; try again later, or wait longer")
-    if result.reason in _STOPPED:
-        return _STOPPED[result.reason]
-    return _judge_seeds(result)
-
-
-_STOPPED = {
-    "interrupted": Exit.INTERRUPTED,
-    "terminated": Exit.TERMINATED,
-    "max_wait": Exit.TRY_LATER,
-}
-
-
-def _judge_seeds(result: Result) -> Exit:
-    """Return 0 if a seed became a page, or may still become one; else why none did."""
-    ends = result.stats.seeds
-    failed = ends.unresolved + ends.untrusted + ends.denied + ends.others
-    if ends.pages or result.open_seeds or not (failed or ends.redirected):
-        return Exit.OK
-    log.error("no seed became a page: %s", ends.first or "redirects lead nowhere")
-    for count, code in (
-        (ends.unresolved, Exit.NO_HOST),
-        (ends.untrusted, Exit.PROTOCOL),
-        (ends.denied, Exit.DENIED),
-    ):
-        if count == failed and failed:
-            return code
-    return Exit.UNAVAILABLE
 
 
 def _summary(result: Result, run: int) -> SummaryRecord:

@@ -28,6 +28,7 @@ CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
 _NUMBERS = {
     "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
     "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers", "rotate",
+    "start_jitter",
 }  # fmt: skip
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -146,6 +147,9 @@ class Settings:
     state: str | None = None
     fresh: bool = False
     durability: Literal["normal", "full"] = "normal"
+    stats: str | None = None
+    fail_on: tuple[str, ...] = ()
+    start_jitter: float = 0.0
     quiet: bool = False
     verbose: bool = False
     progress: Literal["auto", "bar", "json", "off"] = "auto"
@@ -168,6 +172,7 @@ class Settings:
         if self.recipe is not None and (self.select or self.each is not None):
             raise ValueError("--recipe and --select exclude each other; write it into the recipe")
         self._check_files()
+        self._check_stats()
         self._check_fields()
         if self.quiet and self.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
@@ -234,6 +239,15 @@ class Settings:
         if self.state is not None and self.max_queued is not None:
             raise ValueError("--max-queued is for memory; with --state what waits is on disk")
 
+    def _check_stats(self) -> None:
+        if self.stats is None:
+            return
+        if self.stats.strip() in ("", "-"):
+            raise ValueError("--stats names no file; --emit summary is for the output")
+        others = (*self.names, self.state, self.cookie_jar, self.input)
+        if os.path.realpath(self.stats) in {os.path.realpath(each) for each in others if each}:
+            raise ValueError("--stats is a file of its own")
+
     def _check_types(self) -> None:
         """Numbers are numbers and lists are lists: from Python anything may come."""
         for each in fields(self):
@@ -275,7 +289,11 @@ class Settings:
         ):
             if time is not None and time <= 0:
                 raise ValueError(f"{flag} is more than 0")
-        for flag, time in (("--delay", self.delay), ("--max-wait", self.max_wait)):
+        for flag, time in (
+            ("--delay", self.delay),
+            ("--max-wait", self.max_wait),
+            ("--start-jitter", self.start_jitter),
+        ):
             if time < 0:
                 raise ValueError(f"{flag} is not negative")
 

@@ -19,6 +19,7 @@ _speed = partial(click.option, cls=Grouped, group="Speed")
 _wire = partial(click.option, cls=Grouped, group="Wire")
 _output = partial(click.option, cls=Grouped, group="Output")
 _state = partial(click.option, cls=Grouped, group="State")
+_cron = partial(click.option, cls=Grouped, group="Cron")
 _people = partial(click.option, cls=Grouped, group="People")
 _many: dict[str, Any] = {"multiple": True, "default": ()}
 
@@ -138,6 +139,15 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         show_default=True,
         help="What the state outlasts: the death of the process, or a power failure as "
         "well.")  # fmt: skip
+@_cron("--stats", metavar="FILE",
+       help="Write the summary to FILE at the end, as a JSON object with the exit code; also "
+       "after a failure or Ctrl-C.")  # fmt: skip
+@_cron("--fail-on", metavar="RULE", **_many,
+       help="Exit with 1 and say why if the crawl came to that: errors>1%, pages<100, gone>0, "
+       "timeout>5, status>=500, status=404:10 (more than 10 of them), broken (any error or gone). "
+       "May be given several times.")  # fmt: skip
+@_cron("--start-jitter", type=DURATION, metavar="TIME", default=0.0,
+       help="Wait a random time up to this before the first request.")  # fmt: skip
 @_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @_people("-v", "--verbose", is_flag=True, help="Report what fails, and sum up at the end.")
 @_people("--progress", type=click.Choice(["auto", "bar", "json", "off"]),

@@ -144,6 +144,8 @@ class Settle:
             seed = target.depth == 0
             if target.via is None and done.settled.verdict is not None:
                 self.shared.open_seeds -= 1
+            if done.settled.status is not None:
+                stats.statuses[done.settled.status] += 1
             if isinstance(done.why, Failed):
                 stats.errors[done.why.fault.value] += 1
                 log.info("%s: %s", target.url, done.why.message)

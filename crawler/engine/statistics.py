@@ -57,7 +57,9 @@ class SeedEnds:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a run; ``errors``, ``skips`` and ``seeds`` are of the whole pass.
+    """Counts of a run; ``errors``, ``skips``, ``statuses`` and ``seeds`` are of the whole pass.
+
+    ``statuses`` counts URLs by the HTTP status with which they ended, if there was one.
 
     ``requests`` includes robots.txt; ``bugs`` are errors of class ``internal``; ``wakes``,
     ``claims`` and ``commits`` tell how much the engine works for a page. ``items`` were made,
@@ -77,12 +79,15 @@ class Statistics:
     field_errors: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
+    statuses: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     seeds: SeedEnds = field(default_factory=SeedEnds)
 
     def recall(self, past: Past) -> None:
         """Count what ended before this run."""
         for ended in past.ended:
+            if ended.status is not None:
+                self.statuses[ended.status] += ended.count
             if ended.verdict is Verdict.FAILED:
                 self.errors[str(ended.why)] += ended.count
             elif ended.verdict is Verdict.SKIPPED:

@@ -4,12 +4,11 @@ Off by default: without it a crawl forgets what servers set. aiohttp's own jar t
 cookies for public suffixes (``Domain=co.uk``), and could be read by a stranger's site.
 """
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
 
+from crawler import atomic
 from crawler.fetch.cookie import NEVER, Cookie, hostname, received
 from crawler.policy import urls
 
@@ -152,18 +151,8 @@ def store(jar: Jar, path: Path) -> None:
 
     Raises OSError.
     """
-    path = path.resolve()  # behind a symbolic link the file is replaced, not the link
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(_FIRST_LINE)
-            file.writelines(map(_line, jar.cookies()))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    text = _FIRST_LINE + "".join(map(_line, jar.cookies()))
+    atomic.write(path, text.encode(), private=True)
 
 
 def _read(line: str) -> Cookie:

@@ -213,7 +213,7 @@ def test_a_bad_jar_is_two_before_anything_is_asked_and_stays_as_it_is(
     folder = crawl(origin, "--cookie-jar", str(tmp_path))
     missing = crawl(origin, "--cookie-jar", str(tmp_path / "no" / "cookies.txt"))
 
-    assert (ran.code, folder.code, missing.code) == (2, 2, 73)
+    assert (ran.code, folder.code, missing.code) == (2, 73, 73)
     assert "cookies.txt, line 1" in told(ran)
     assert "directory" in told(folder)
     assert "--cookie-jar" in told(missing)

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from crawler import session
+from crawler import ending
+from crawler.ending import Ending
 from crawler.engine.crawl import Limits, Result
 from crawler.engine.crew import Crew
-from crawler.errors import WriteFailed
+from crawler.errors import Exit, WriteFailed
 from crawler.frontier.memory import MemoryFrontier
 from crawler.model import Added, Mark, Settled, Target
 from crawler.policy.pace import Manners
@@ -215,8 +216,7 @@ def test_a_full_disk_while_sitemaps_are_added_ends_the_crawl_with_one_line(
     assert (result.reason, result.stats.bugs, made.sink.records) == ("failed", 0, [])
     assert result.tally.balanced
     assert caplog.records == []  # what there is to say the session says
-    assert session._end(result, result.error) == 74
-    assert [each.getMessage() for each in caplog.records] == [str(result.error)]
+    assert ending.of_crawl(result, result.error) == Ending(Exit.IO_ERROR, str(result.error))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

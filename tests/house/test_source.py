@@ -40,7 +40,8 @@ OPENS_FILES = {
     "sink/compress.py",  # --output, to see that it ends whole
     "frontier/state.py",  # --state, and the new one that takes its place
     "frontier/lock.py",  # the lock beside --state
-    "fetch/jar.py",  # --cookie-jar, and the temporary file beside it
+    "atomic.py",  # --cookie-jar and --stats, and the temporary file beside them
+    "fetch/jar.py",  # --cookie-jar
     "parse/process.py",  # memory shared with a child: a file without a name
 }
 OPENERS = set(

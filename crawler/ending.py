@@ -1,0 +1,67 @@
+"""How a run of the command ended: its exit code, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crawler.engine.crawl import Result
+from crawler.errors import CrawlError, Exit
+from crawler.policy.rules import Account, Rule, findings
+
+BUG = "unexpected error, please report it"
+NO_MEMORY = "out of memory; try fewer workers (-c) or a smaller --max-size"
+
+_STOPPED = {
+    "interrupted": Exit.INTERRUPTED,
+    "terminated": Exit.TERMINATED,
+    "max_wait": Exit.TRY_LATER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """An exit code, what went wrong in one line, and what ``--fail-on`` found."""
+
+    code: Exit
+    error: str | None = None
+    findings: Sequence[str] = ()
+
+
+def of_error(error: BaseException) -> Ending:
+    """Return the ending of a run that something has stopped."""
+    if isinstance(error, CrawlError):
+        return Ending(error.exit, str(error))
+    if isinstance(error, MemoryError):
+        return Ending(Exit.OS_ERROR, NO_MEMORY)
+    return Ending(Exit.SOFTWARE, BUG)
+
+
+def of_crawl(result: Result, error: CrawlError | None, rules: Sequence[Rule] = ()) -> Ending:
+    """Return the ending of a crawl, by precedence; ``error`` is what stopped it, if any."""
+    if result.stats.bugs:
+        return Ending(Exit.SOFTWARE)  # each was told when it came up
+    if error is not None:
+        return of_error(error)
+    if result.reason in _STOPPED:
+        late = "nothing is due within --max-wait; try again later, or wait longer"
+        return Ending(_STOPPED[result.reason], late if result.reason == "max_wait" else None)
+    if (ending := _of_seeds(result)) is not None:
+        return ending
+    found = findings(rules, Account(result.tally, result.stats.errors, result.stats.statuses))
+    return Ending(Exit.FINDING if found else Exit.OK, None, found)
+
+
+def _of_seeds(result: Result) -> Ending | None:
+    """Return why no seed became a page; None if one did, or may still become one."""
+    ends = result.stats.seeds
+    failed = ends.unresolved + ends.untrusted + ends.denied + ends.others
+    if ends.pages or result.open_seeds or not (failed or ends.redirected):
+        return None
+    why = f"no seed became a page: {ends.first or 'redirects lead nowhere'}"
+    for count, code in (
+        (ends.unresolved, Exit.NO_HOST),
+        (ends.untrusted, Exit.PROTOCOL),
+        (ends.denied, Exit.DENIED),
+    ):
+        if count == failed and failed:
+            return Ending(code, why)
+    return Ending(Exit.UNAVAILABLE, why)
