@@ -29,7 +29,7 @@ class Ending:
 def of_error(error: BaseException) -> Ending:
     """Return the ending of a run that something has stopped."""
     if isinstance(error, CrawlError):
-        return Ending(error.exit, str(error))
+        return Ending(error.exit, str(error) or None)
     if isinstance(error, MemoryError):
         return Ending(Exit.OS_ERROR, NO_MEMORY)
     return Ending(Exit.SOFTWARE, BUG)

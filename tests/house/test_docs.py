@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,16 @@ def test_the_configuration_in_the_readme_is_read_to_the_last_line(tmp_path: Path
     assert sorted(said) == sorted(
         line.partition(" =")[0].replace("-", "_") for line in text.splitlines()
     )
+
+
+def test_the_example_for_cron_in_the_readme_is_the_one_in_examples() -> None:
+    told = section("From cron").split("$ cat /srv/crawl/crawler.toml\n")[1].split("```")[0]
+    example = (ROOT / "examples/cron/crawler.toml").read_text()
+
+    assert tomllib.loads(told) == tomllib.loads(example)
+    assert section("From cron").split("$ crontab -l\n")[1].split("\n")[0] in (
+        ROOT / "examples/cron/crontab"
+    ).read_text()
 
 
 def test_the_published_lists_are_whole() -> None:
