@@ -82,9 +82,10 @@ def test_the_example_for_cron_in_the_readme_is_the_one_in_examples() -> None:
     example = (ROOT / "examples/cron/crawler.toml").read_text()
 
     assert tomllib.loads(told) == tomllib.loads(example)
-    assert section("From cron").split("$ crontab -l\n")[1].split("\n")[0] in (
-        ROOT / "examples/cron/crontab"
-    ).read_text()
+    assert (
+        section("From cron").split("$ crontab -l\n")[1].split("\n")[0]
+        in (ROOT / "examples/cron/crontab").read_text()
+    )
 
 
 def test_the_published_lists_are_whole() -> None:
