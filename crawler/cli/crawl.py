@@ -189,15 +189,20 @@ def make(ctx: click.Context) -> s.Settings:
 
     Raises UsageError, or Misconfigured if the command line is not to blame.
     """
+    try:
+        return s.Settings(**_flags(ctx))
+    except ValueError as error:
+        wrong = blame(ctx, BadSetting(str(error)))
+        raise (click.UsageError(str(error)) if wrong.exit is Exit.USAGE else wrong) from None
+
+
+def _flags(ctx: click.Context) -> dict[str, Any]:
+    """Return the flags as settings; '-' among the seeds stands for an input."""
     known = s.Settings.__dataclass_fields__
     flags = {name: value for name, value in ctx.params.items() if name in known}
     if "-" in flags["seeds"]:
         if flags["input"] not in (None, "-"):
-            raise click.UsageError("seeds come from '-' or from --input, not from both")
+            raise ValueError("seeds come from '-' or from --input, not from both")
         flags["input"] = "-"
         flags["seeds"] = tuple(seed for seed in flags["seeds"] if seed != "-")
-    try:
-        return s.Settings(**flags)
-    except ValueError as error:
-        wrong = blame(ctx, BadSetting(str(error)))
-        raise (click.UsageError(str(error)) if wrong.exit is Exit.USAGE else wrong) from None
+    return flags

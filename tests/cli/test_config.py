@@ -191,6 +191,7 @@ FILES = [
     ("proxy = 'gopher://x'", 1, "--proxy"),
     ("resolve = ['host:port']", 1, "--resolve"),
     ("include = ['ok', '(']", 1, "--include"),
+    ("\nseeds = '-'\ninput = 'x'", 3, "not from both"),
     ("max-pages 5", 1, "'='"),
     ("max-pages = 5\ndepth = [1,\n\n", 2, "end of the file"),
     ("max-pages = 5\nmax-pages = 6", 2, "overwrite"),
