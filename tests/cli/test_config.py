@@ -191,7 +191,6 @@ FILES = [
     ("proxy = 'gopher://x'", 1, "--proxy"),
     ("resolve = ['host:port']", 1, "--resolve"),
     ("include = ['ok', '(']", 1, "--include"),
-    ("\nseeds = '-'\ninput = 'x'", 3, "not from both"),
     ("max-pages 5", 1, "'='"),
     ("max-pages = 5\ndepth = [1,\n\n", 2, "end of the file"),
     ("max-pages = 5\nmax-pages = 6", 2, "overwrite"),
@@ -275,13 +274,16 @@ def test_the_command_line_stays_two(tmp_path: Path) -> None:
 def test_what_excludes_each_other_is_told_with_the_place_of_the_one_outside(
     tmp_path: Path,
 ) -> None:
-    write(tmp_path, "# x\nquiet = true")
+    write(tmp_path, "# x\nquiet = true\ninput = 'x'")
 
     ran = show("-v", cwd=tmp_path)
+    both = crawl("-", cwd=tmp_path)
     taken_back = show("-v", "--no-quiet", "--json", cwd=tmp_path)
 
     assert ran.code == 78
     assert one_line(ran, "--quiet (crawler.toml:2) and --verbose")
+    assert both.code == 78
+    assert one_line(both, "'-' or from --input (crawler.toml:3)")
     assert shown(taken_back)["quiet"] == (False, "flag", None)
 
 
