@@ -236,7 +236,7 @@ def test_what_tells_no_place_would_be_caught(tmp_path: Path) -> None:
         ("CRAWLER_MAXPAGES", "5", "did you mean CRAWLER_MAX_PAGES?"),
         ("CRAWLER_DEPHT", "5", "did you mean CRAWLER_DEPTH?"),
         ("CRAWLER_SEED", "x", "did you mean CRAWLER_SEEDS?"),
-        ("CRAWLER_HEADERS", "X: 1", "did you mean CRAWLER_HEADER?"),
+        ("CRAWLER_EXCLUDES", "x", "did you mean CRAWLER_EXCLUDE?"),
         ("CRAWLER_CONFIG", "no-such.toml", "no such file"),
     ],
 )
