@@ -296,6 +296,7 @@ def _asked(checked: Checked) -> Asked:
 
 
 def need_markdown() -> None:
+    """Raise BadSetting where the library for --markdown is missing."""
     try:
         from crawler.parse import markdown  # noqa: F401 - the children import it, too
     except ImportError:

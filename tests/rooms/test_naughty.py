@@ -27,6 +27,7 @@ from crawler.record import (
     numbered,
 )
 from crawler.report.log import _Json, _Text
+from crawler.settings import RECORD_TYPES
 from tests.rooms.naughty import STRINGS
 
 DISOBEYED = re.compile(
@@ -99,7 +100,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 KINDS = list(types_of_records())
-OF_OURS = {"page", "link", "redirect", "error", "skip", "summary", "length", "a"} | {
+OF_OURS = {*RECORD_TYPES, "length", "a"} | {
     field.encode_name for each in (PageLink, Structured) for field in msgspec.structs.fields(each)
 }
 """Literals of records, and names within them."""

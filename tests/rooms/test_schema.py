@@ -61,10 +61,12 @@ def test_there_is_one_of_each_kind() -> None:
 
 def test_it_says_which_keys_are_always_there() -> None:
     document = schema.schema("page")
-    assert set(document["properties"]) - set(document["required"]) == set(CONTENT)
+    selected = {"fields", "field_errors"}
+    assert set(document["properties"]) - set(document["required"]) == {*CONTENT, *selected}
     for name in set(RECORD_TYPES) - {"page"}:
         document = schema.schema(name)
-        assert set(document["properties"]) == set(document["required"])
+        optional = {"field_errors"} if name == "item" else set()
+        assert set(document["properties"]) - set(document["required"]) == optional
         assert {"v", "type", "seq"} < set(document["required"])
         assert document["properties"]["v"]["const"] == SCHEMA_VERSION
 
@@ -140,7 +142,7 @@ async def test_records_of_every_kind_fit_it(web: Web) -> None:
                 return Reply("plain", type="text/plain")
         return Reply("", 404)
 
-    flags = [f"--{kind}" for kind in CONTENT]
+    flags = [*(f"--{kind}" for kind in CONTENT), "--each", "a", "-s", "t=a", "-s", "n:int=b"]
     ran = crawl(web.serve(handler), *flags, "--emit", ",".join(RECORD_TYPES))
 
     assert (ran.code, ran.err) == (0, "")
