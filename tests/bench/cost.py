@@ -74,7 +74,7 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         while not self._over.wait(SAMPLE):
             processes = list(family(self._pid))
-            self.peak = max(self.peak, sum(map(_pss, processes)))
+            self.peak = max(self.peak, sum(map(pss, processes)))
             if time.monotonic() > self._until:
                 self.late = True
                 kill(processes)
@@ -110,7 +110,7 @@ def kill_children() -> None:
             os.waitpid(pid, 0)
 
 
-def _pss(pid: int) -> int:
+def pss(pid: int) -> int:
     """Return a process's proportional set size in bytes, 0 if it has gone."""
     with suppress(OSError):
         if match := _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text()):

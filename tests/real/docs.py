@@ -31,6 +31,7 @@ http {{
   keepalive_requests 1000000;
   client_body_temp_path {run}/b; proxy_temp_path {run}/p; fastcgi_temp_path {run}/f;
   uwsgi_temp_path {run}/u; scgi_temp_path {run}/s;
+  {beside}
   {servers}
 }}
 """
@@ -49,11 +50,12 @@ def nginx(folders: dict[str, Path], run: Path) -> Iterator[dict[str, str]]:
 
 @contextlib.contextmanager
 def serving(
-    servers: dict[str, str], run: Path, log: Path | None = None
+    servers: dict[str, str], run: Path, log: Path | None = None, beside: str = ""
 ) -> Iterator[dict[str, str]]:
     """Run nginx with these server blocks, each on a port of its own; yield their origins.
 
     ``log`` gets a line for each request: method, status, body size, path, content type.
+    ``beside`` is what must stand beside the server blocks, such as a map.
     """
     ports = {name: _free_port() for name in servers}
     blocks = "\n".join(
@@ -61,8 +63,9 @@ def serving(
         for name, block in servers.items()
     )
     configuration = run / "nginx.conf"
+    asked = f"{log} asked" if log else "off"
     configuration.write_text(
-        _CONFIGURATION.format(run=run, servers=blocks, log=f"{log} asked" if log else "off")
+        _CONFIGURATION.format(run=run, servers=blocks, beside=beside, log=asked)
     )
     command = [program() or "nginx", "-c", str(configuration)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE)
