@@ -1,30 +1,42 @@
 """``make bench-plots``: how speed changes with what is known, and with connections."""
 
 import argparse
-import contextlib
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from tests.bench.chart import Axis, Line, Point, draw
+from tests.bench.looks import CORES, crawl
+from tests.bench.made_up import LINKS, late, tree
 from tests.bench.peers import known
 from tests.bench.peers.peer import OURS
-from tests.real.docs import serving
 
 CONNECTIONS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 LAG = 0.1
 TURNS = 30
 """Requests for each connection: all together take about this many times the latency."""
 
-LINKS = 25
 PAGES = 40_000
 LEAST = 0.3
 """Seconds over which a speed is worth telling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """``rate`` pages a second by so many ``connections``; how ``busy`` that made the machine,
+    and what of it others had (``taken``), from 0 to 1."""
+
+    connections: int
+    rate: float
+    busy: float
+    taken: float
+
+    @property
+    def share(self) -> float:
+        """The rate as a part of the ideal one, at which nothing but the latency takes time."""
+        return self.rate * LAG / self.connections
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -49,7 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             Axis("pages/s", log=True),
             [
                 Line("ideal", [(each, each / LAG) for each in asked.connections], dashed=True),
-                Line(OURS, by_connections(asked.connections, asked.turns)),
+                Line(
+                    OURS,
+                    [
+                        (each.connections, each.rate)
+                        for each in by_connections(asked.connections, asked.turns)
+                    ],
+                ),
             ],
         ),
     }
@@ -72,61 +90,30 @@ def by_known(pages: int, flag: str | None = None) -> list[Point]:
     """
     with tempfile.TemporaryDirectory() as scratch, tree(Path(scratch)) as seed:
         kept = (flag, f"{scratch}/known") if flag else ()
-        told = _crawl(seed, "--per-host", "64", "-n", str(pages), *kept)
-    looks = [(each["elapsed"], each["tally"]) for each in told[:-1]]
-    looks.append((told[-1]["elapsed_ms"] / 1_000, told[-1]))
+        looks = crawl(seed, "--per-host", "64", "-n", str(pages), *kept, "-o", "/dev/null")
     return [
-        (after["discovered"], (after["fetched"] - before["fetched"]) / (then - now))
-        for (now, before), (then, after) in pairwise(looks)
-        if then - now > LEAST
+        (look.known, (look.fetched - before.fetched) / (look.at - before.at))
+        for before, look in pairwise(looks)
+        if look.at - before.at > LEAST
     ]
 
 
-def by_connections(connections: Sequence[int], turns: int) -> list[Point]:
-    """Fetch pages from a server with latency; return pages a second by connections."""
-    points: list[Point] = []
-    with late(LAG) as origin, tempfile.TemporaryDirectory() as scratch:
+def by_connections(connections: Sequence[int], turns: int) -> Iterator[Hidden]:
+    """Fetch pages from a server with latency, with so many connections each time."""
+    with late(LAG) as (origin,), tempfile.TemporaryDirectory() as scratch:
         seeds = Path(scratch) / "seeds"
         for count in connections:
             seeds.write_text("".join(f"{origin}/{number}\n" for number in range(turns * count)))
-            limits = ("-c", str(count), "--per-host", str(count))
-            told = _crawl(*limits, "-i", str(seeds), "--scope", "page", "--allow-private")
-            assert told[-1]["fetched"] == turns * count
-            points.append((count, turns * count / (told[-1]["elapsed_ms"] / 1_000 - LAG)))
-    return points  # the LAG taken off is that of robots.txt, which no other request can overlap
-
-
-@contextlib.contextmanager
-def tree(run: Path) -> Iterator[str]:
-    """Have nginx make up pages, each linking to as many others that nothing else links to."""
-    links = "".join(f"<a href=$id-{number}>{number}</a>" for number in range(LINKS))
-    page = f"<!doctype html><title>$id</title>{links}"
-    block = (
-        'location = /robots.txt { return 404; } location ~ "^/(?<id>[-0-9]+)$" '
-        f'{{ default_type text/html; return 200 "{page}"; }}'
-    )
-    with serving({"tree": block}, run) as origins:
-        yield origins["tree"] + "/0"
-
-
-@contextlib.contextmanager
-def late(lag: float) -> Iterator[str]:
-    """Run the server with latency."""
-    command = [sys.executable, "-m", "tests.bench.lag", str(lag)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-
-
-def _crawl(*flags: str) -> list[dict[str, Any]]:
-    """Crawl; return what it said of its progress, the summary last."""
-    command = [sys.executable, "-m", "crawler", "crawl", "--progress", "json", "-o", "/dev/null"]
-    ran = subprocess.run(
-        [*command, *flags], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=True
-    )
-    return [json.loads(line) for line in ran.stderr.splitlines()]
+            limits = ("-c", str(count), "--per-host", str(count), "--scope", "page")
+            *_, last = crawl(*limits, "-i", str(seeds), "--allow-private", "-o", "/dev/null")
+            assert last.fetched == turns * count
+            # What is taken off is robots.txt, which no other request can overlap.
+            yield Hidden(
+                count,
+                turns * count / (last.at - LAG),
+                last.busy / last.at / CORES,
+                last.taken / last.at / CORES,
+            )
 
 
 if __name__ == "__main__":

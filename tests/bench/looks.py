@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,15 +25,17 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 class Look:
     """A moment ``at`` seconds after the start.
 
-    ``fetched`` pages of ``known`` URLs so far, ``cpu`` seconds; ``memory`` of all processes and
-    of the ``main`` one in bytes (PSS). ``busy`` are the CPU seconds of the whole machine, and
-    ``taken`` those of them that neither the crawl nor the server used.
+    ``fetched`` pages of ``known`` URLs so far; ``cpu`` seconds of all processes, and ``work`` of
+    the main one; ``memory`` of all processes, and ``main`` of that one, in bytes (PSS). ``busy``
+    are the CPU seconds of the whole machine, and ``taken`` those of them that neither the crawl
+    nor the server used.
     """
 
     at: float
     fetched: int
     known: int
     cpu: float
+    work: float
     memory: int
     main: int
     busy: float
@@ -89,32 +91,37 @@ def _look(told: dict[str, Any], pid: int, machine: Machine, before: Sequence[Loo
     tally = told.get("tally", told)
     at = told["elapsed"] if "elapsed" in told else told["elapsed_ms"] / 1_000
     processes = list(family(pid))
-    cpu, memory, main = sum(map(_cpu, processes)), sum(map(pss, processes)), pss(pid)
+    cpu, memory = sum(map(_cpu, processes)), sum(map(pss, processes))
+    work, main = _cpu(pid), pss(pid)
     if before and told["type"] == "summary":  # it is going, and some of its processes have gone
         last = before[-1]
-        cpu, memory, main = max(cpu, last.cpu), last.memory, last.main
-    return Look(at, tally["fetched"], tally["discovered"], cpu, memory, main, *machine.look())
+        cpu, work, memory, main = last.cpu, last.work, last.memory, last.main
+    return Look(at, tally["fetched"], tally["discovered"], cpu, work, memory, main, *machine.look())
 
 
-def rates(looks: Sequence[Look], parts: int = 10) -> list[tuple[float, float]]:
-    """Return pages a second by the clock, and by CPU, of each tenth of the pages."""
-    marks = [_when(looks, looks[-1].fetched * part / parts) for part in range(parts + 1)]
-    pages = looks[-1].fetched / parts
+def rates(looks: Sequence[Look], parts: int = 10) -> list[tuple[float, float, float]]:
+    """Return what each tenth of the pages took: pages a second by the clock, pages a second of
+    CPU, and of the CPU the part that the main process had.
+
+    That part is what no neighbour changes: all pages cost the parsing children the same.
+    """
+    most = max(look.fetched for look in looks[:-1])  # the last look knows only the clock
+    marks = [_when(looks[:-1], most * part / parts) for part in range(parts + 1)]
     return [
-        (pages / (then - now), pages / (after - before))
-        for (now, before), (then, after) in pairwise(marks)
+        (most / parts / (then - now), most / parts / (b - a), (end - begin) / (b - a))
+        for (now, a, begin), (then, b, end) in pairwise(marks)
     ]
 
 
-def _when(looks: Sequence[Look], pages: float) -> tuple[float, float]:
-    """Return at what time so many pages had been fetched, and with how much CPU."""
+def _when(looks: Sequence[Look], pages: float) -> tuple[float, float, float]:
+    """Return at what time so many pages had been fetched, and the CPU of all and of main."""
     for before, after in pairwise(looks):
         if after.fetched >= pages and after.fetched > before.fetched:
-            part = (pages - before.fetched) / (after.fetched - before.fetched)
-            part = max(0.0, part)
+            part = max(0.0, (pages - before.fetched) / (after.fetched - before.fetched))
             return (
                 before.at + part * (after.at - before.at),
                 before.cpu + part * (after.cpu - before.cpu),
+                before.work + part * (after.work - before.work),
             )
     raise AssertionError("the crawl has not come so far")
 
@@ -128,7 +135,7 @@ def table(looks: Sequence[Look], rows: int = 20) -> str:
     """Return the curve as lines to read."""
     step = max(1, len(looks) // rows)
     chosen = [*looks[:-1:step], looks[-1]]
-    head = "     s    pages      known   queued  pages/s  CPU ms  all MB  main MB  others"
+    head = "     s    pages      known   queued  pages/s  CPU ms  main ms  all MB  main MB  others"
     return "\n".join([head, *map(_row, pairwise(chosen))])
 
 
@@ -136,10 +143,11 @@ def _row(ends: tuple[Look, Look]) -> str:
     before, look = ends
     seconds, pages = look.at - before.at, look.fetched - before.fetched
     rate, cost = pages / (seconds or 1), 1_000 * (look.cpu - before.cpu) / (pages or 1)
+    work = 1_000 * (look.work - before.work) / (pages or 1)
     others = (look.taken - before.taken) / (seconds or 1) / CORES
     return (
         f"{look.at:6.1f} {look.fetched:8,} {look.known:10,} {look.queued:8,} {rate:8,.0f} "
-        f"{cost:7.2f} {look.memory / 1e6:7.0f} {look.main / 1e6:8.0f} {others:7.0%}"
+        f"{cost:7.2f} {work:8.2f} {look.memory / 1e6:7.0f} {look.main / 1e6:8.0f} {others:7.0%}"
     )
 
 

@@ -59,8 +59,10 @@ def thicket(run: Path) -> Iterator[str]:
 def _endless(run: Path, suffixes: list[str]) -> Iterator[str]:
     """Serve pages whose links are their own name with one of these behind it."""
     parts = [suffixes[at : at + 100] for at in range(0, len(suffixes), 100)]
-    links = [f'set $links{n} "{_links("${id}" + each for each in part)}";'
-             for n, part in enumerate(parts)]  # fmt: skip
+    links = [
+        f'set $links{number} "{_links("${id}" + each for each in part)}";'
+        for number, part in enumerate(parts)
+    ]
     names = "".join(f"$links{number}" for number in range(len(parts)))
     with _serving(_ENDLESS.format(links=" ".join(links), names=names), run) as origin:
         yield origin + "/0"
@@ -74,7 +76,7 @@ def chains(run: Path) -> Iterator[str]:
     that lead to the heads of chains, and to heads.
     """
     orders = ("abc", "acb", "bac", "bca", "cab", "cba", "add", "bee")
-    heads = [f"/t${x}${y}${{{z}}}00" for x, y, z in orders]
+    heads = ["/t" + "".join(f"${{{digit}}}" for digit in order) + "00" for order in orders]
     words = {
         "hubs": _links(f"/c{number}" for number in range(10)),
         "heads": _links(f"/t${{a}}{number:02}00" for number in range(100)),

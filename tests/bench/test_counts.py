@@ -62,7 +62,7 @@ def test_the_work_for_a_page_stays_within_its_counts(monkeypatch: pytest.MonkeyP
 
 
 def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(References, "_folder", lambda self, name: {})
+    monkeypatch.setattr(References, "_folder", lambda self, base, *, based: {})
 
 
 def a_match_for_each_link(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """Crawls that take minutes: what they cost stays what it was, however much is known.
 
 They print their curves. By the clock they are judged only where others left the machine alone
-(``CROWDED``), and by the CPU that they took always.
+(``CROWDED``); on a busy one all CPU costs more, but what the main process does for a page must
+not grow beside what the children do.
 """
 
 import sqlite3
@@ -49,23 +50,27 @@ def test_a_hundred_thousand_pages_cost_what_the_first_did(tmp_path: Path, state:
 
     tenths = rates(looks)
     by_clock, by_cpu = (tenths[-1][way] / tenths[0][way] for way in (0, 1))
+    children, at_first = (1 - tenths[way][2] for way in (-1, 0))
+    by_part = children / at_first
     grown, others = growth(looks, WARM), taken(looks)
     print(table(looks))
-    print("pages/s of each tenth:", *(f"{clock:,.0f}" for clock, _ in tenths))
-    print("a second of CPU:      ", *(f"{cpu:,.0f}" for _, cpu in tenths))
+    print("pages/s of each tenth:", *(f"{clock:,.0f}" for clock, *_ in tenths))
+    print("a second of CPU:      ", *(f"{cpu:,.0f}" for _, cpu, _ in tenths))
+    print("of that the main process:", *(f"{part:.0%}" for *_, part in tenths))
     print(
-        f"the last tenth ÷ the first: {by_clock:.2f}, by CPU {by_cpu:.2f}; memory grew by "
-        f"{grown / MB:+.0f} MB after {WARM:,} pages; others had {others:.0%} of the machine"
+        f"the last tenth ÷ the first: {by_clock:.2f}, by CPU {by_cpu:.2f}, by the part of the "
+        f"children {by_part:.2f}; memory grew by {grown / MB:+.0f} MB after {WARM:,} pages; "
+        f"others had {others:.0%} of the machine"
     )
     assert looks[-1].fetched >= CHAINED
     assert grown <= GROWTH
-    assert by_cpu >= ALIKE
+    assert by_part >= ALIKE
     assert by_clock >= ALIKE or others > CROWDED
 
 
 def test_a_million_queued_urls_in_memory(tmp_path: Path) -> None:
     with tree(tmp_path) as seed:
-        looks = crawl(seed, *flags(tmp_path, state=False), "-n", str(1_000_000 // (LINKS - 1)))
+        looks = crawl(seed, *flags(tmp_path, state=False), "-n", str(1_000_000 // (LINKS - 1) + 1))
 
     most = max(look.memory for look in looks)
     print(table(looks))
@@ -78,7 +83,7 @@ def test_a_million_queued_urls_in_memory(tmp_path: Path) -> None:
 def test_millions_of_queued_urls_with_a_state(tmp_path: Path, urls: int) -> None:
     """Where ten million take longer than ``LONG``, what was reached is judged."""
     with thicket(tmp_path) as seed:
-        some = ["-n", str(urls // (MANY - 1))]
+        some = ["-n", str(urls // (MANY - 1) + 1)]
         looks = crawl(seed, *flags(tmp_path, state=True), *some, within=LONG)
 
     main = max(look.main for look in looks)
