@@ -1,40 +1,24 @@
-"""What a state file costs: speed beside a crawl in memory, memory, bytes in the file."""
+"""What a state file of a million URLs costs: memory, bytes in the file, time."""
 
 import random
 import sqlite3
-import statistics
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.bench.test_early_warning import seconds, site  # noqa: F401 - a fixture
+from tests.bench.cost import pss
 from tests.cli.run import COMMAND
 from tests.web.server import Reply, Request, Web, html
 
-pytestmark = pytest.mark.alone
-
-LEAST = 0.8
-"""Of the pages a second in memory; about 0.95 to 1 on a quiet machine, of which 0.9 is promised."""
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
 URLS = 1_000_000
 NEW, KNOWN = 25, 75
 """Links of a page: so many to URLs never seen, so many to any that were."""
 
 
-def test_a_state_costs_next_to_nothing(site: str, tmp_path: Path) -> None:  # noqa: F811
-    flags = [site, "--per-host", "64", "--overwrite", "-o", str(tmp_path / "out.jsonl")]
-    ratios = []
-    for turn in range(3):
-        in_memory = seconds(*flags)
-        ratios.append(in_memory / seconds(*flags, "--state", str(tmp_path / f"{turn}.db")))
-
-    print(f"state on ÷ off: {statistics.median(ratios):.2f}")
-    assert statistics.median(ratios) >= LEAST, ratios
-
-
-@pytest.mark.slow
 def test_a_million_urls(web: Web, tmp_path: Path) -> None:
     """The bounds on memory and file, and a page at a million URLs against one at ten thousand."""
     asked: list[float] = []
@@ -77,14 +61,3 @@ def test_a_million_urls(web: Web, tmp_path: Path) -> None:
     assert beyond <= 150
     assert each_link <= 5
     assert ratio <= 1.3
-
-
-def pss(process: int) -> int:
-    """Return a process's share of memory in bytes, 0 if it has just ended."""
-    try:
-        for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0

@@ -157,7 +157,7 @@ def see(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("site", [(10_000, 7)], indirect=True)
+@pytest.mark.parametrize("site", [(4_000, 7)], indirect=True)
 def test_twenty_kills(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     life = Life(site, tmp_path, THREE, ROTATED)
 

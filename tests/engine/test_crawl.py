@@ -34,23 +34,23 @@ def crawl_graph(links: dict[str, list[str]], limits: Limits) -> tuple[Rig, Resul
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_linked_web_is_fetched_whole_through_the_smallest_line(seed: int) -> None:
-    check_whole(seed)
+    check_whole(seed, 5_000)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(3, 20))
+@pytest.mark.parametrize("seed", range(20))
 def test_a_linked_web_is_fetched_whole_again_and_again(seed: int) -> None:
-    check_whole(seed)
+    check_whole(seed, 20_000)
 
 
-def check_whole(seed: int) -> None:
-    links = graph(sites=40, pages=20_000, fan_out=30, seed=seed)
+def check_whole(seed: int, pages: int) -> None:
+    links = graph(sites=40, pages=pages, fan_out=30, seed=seed)
 
     made, result = crawl_graph(links, TIGHT)
 
     assert result.error is None
-    assert result.tally.fetched == 20_000
+    assert result.tally.fetched == pages
     assert result.tally.balanced
     assert made.sink.ends() == Counter(dict.fromkeys(links, 1))
 

@@ -83,13 +83,14 @@ def program() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/sbin")
 
 
-def reachable(folder: Path, origin: str, start: str, depth: int | None = None) -> set[str]:
-    """Return the URLs of the HTML files that links lead to from ``start``.
+def reachable(folder: Path, origin: str, start: str) -> dict[str, int]:
+    """Return the URLs of the HTML files that links lead to from ``start``, and how far away.
 
     Written with the standard library's parser and joiner: nothing of the crawler's.
     """
-    level, seen, found = [urljoin(origin, start)], {urljoin(origin, start)}, set()
-    deep = 0
+    level, seen = [urljoin(origin, start)], {urljoin(origin, start)}
+    found: dict[str, int] = {}
+    depth = 0
     while level:
         following = []
         for url in level:
@@ -97,13 +98,13 @@ def reachable(folder: Path, origin: str, start: str, depth: int | None = None) -
             file = path / "index.html" if path.is_dir() else path
             if file.suffix != ".html" or not file.is_file():
                 continue
-            found.add(url)
+            found[url] = depth
             for link in _Links.of(file, url):
                 if link not in seen and link.startswith(origin + "/"):
                     seen.add(link)
                     following.append(link)
-        level = following if depth is None or deep < depth else []
-        deep += 1
+        level = following
+        depth += 1
     return found
 
 
