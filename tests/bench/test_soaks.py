@@ -105,7 +105,7 @@ def test_millions_of_queued_urls_with_a_state(tmp_path: Path, urls: int) -> None
 LONG = 900.0
 """Seconds that the largest crawl may take."""
 
-ROUNDS = 7
+ROUNDS = 4
 SITES: dict[str, tuple[Callable[[Path], Any], int]] = {
     "tree": (tree, 6_000),
     "thicket": (thicket, 2_000),
