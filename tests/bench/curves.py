@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.bench.chart import Axis, Line, Point, draw
-from tests.bench.looks import CORES, crawl
+from tests.bench.looks import crawl
 from tests.bench.made_up import LINKS, late, tree
 from tests.bench.peers import known
 from tests.bench.peers.peer import OURS
@@ -111,8 +111,8 @@ def by_connections(connections: Sequence[int], turns: int) -> Iterator[Hidden]:
             yield Hidden(
                 count,
                 turns * count / (last.at - LAG),
-                last.busy / last.at / CORES,
-                last.taken / last.at / CORES,
+                last.busy,
+                last.taken,
             )
 
 

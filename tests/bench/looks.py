@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ class Look:
 
     ``fetched`` pages of ``known`` URLs so far; ``cpu`` seconds of all processes, and ``work`` of
     the main one; ``memory`` of all processes, and ``main`` of that one, in bytes (PSS). ``busy``
-    are the CPU seconds of the whole machine, and ``taken`` those of them that neither the crawl
-    nor the server used.
+    is the part of the machine that was in use since the process began, from 0 to 1, and
+    ``taken`` what of that went to others than the crawl and the server.
     """
 
     at: float
@@ -51,13 +52,16 @@ class Machine:
     """What the machine does, and what of that is ours, from now on."""
 
     def __init__(self) -> None:
+        self._since = time.monotonic()
         self._ours = sum(map(_cpu, family(os.getpid())))
         self._busy = _busy()
 
     def look(self) -> tuple[float, float]:
-        """Return the CPU seconds since then: of all, and of others than us."""
+        """Return which part of it was in use since then, and which by others than us."""
+        seconds = CORES * (time.monotonic() - self._since)
         busy = _busy() - self._busy
-        return busy, max(0.0, busy - sum(map(_cpu, family(os.getpid()))) + self._ours)
+        ours = sum(map(_cpu, family(os.getpid()))) - self._ours
+        return busy / seconds, max(0.0, busy - ours) / seconds
 
 
 def crawl(*flags: str, within: float = 3_600.0) -> list[Look]:
@@ -126,11 +130,6 @@ def _when(looks: Sequence[Look], pages: float) -> tuple[float, float, float]:
     raise AssertionError("the crawl has not come so far")
 
 
-def taken(looks: Sequence[Look]) -> float:
-    """Return the part of the machine that others had meanwhile, from 0 to 1."""
-    return looks[-1].taken / looks[-1].at / CORES
-
-
 def table(looks: Sequence[Look], rows: int = 20) -> str:
     """Return the curve as lines to read."""
     step = max(1, len(looks) // rows)
@@ -144,10 +143,9 @@ def _row(ends: tuple[Look, Look]) -> str:
     seconds, pages = look.at - before.at, look.fetched - before.fetched
     rate, cost = pages / (seconds or 1), 1_000 * (look.cpu - before.cpu) / (pages or 1)
     work = 1_000 * (look.work - before.work) / (pages or 1)
-    others = (look.taken - before.taken) / (seconds or 1) / CORES
     return (
         f"{look.at:6.1f} {look.fetched:8,} {look.known:10,} {look.queued:8,} {rate:8,.0f} "
-        f"{cost:7.2f} {work:8.2f} {look.memory / 1e6:7.0f} {look.main / 1e6:8.0f} {others:7.0%}"
+        f"{cost:7.2f} {work:8.2f} {look.memory / 1e6:7.0f} {look.main / 1e6:8.0f} {look.taken:7.0%}"
     )
 
 

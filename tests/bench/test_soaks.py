@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.looks import Look, crawl, rates, table, taken
+from tests.bench.looks import Look, crawl, rates, table
 from tests.bench.made_up import CHAINED, LINKS, MANY, chains, thicket, tree
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(3_600)]
@@ -52,7 +52,7 @@ def test_a_hundred_thousand_pages_cost_what_the_first_did(tmp_path: Path, state:
     by_clock, by_cpu = (tenths[-1][way] / tenths[0][way] for way in (0, 1))
     children, at_first = (1 - tenths[way][2] for way in (-1, 0))
     by_part = children / at_first
-    grown, others = growth(looks, WARM), taken(looks)
+    grown, others = growth(looks, WARM), looks[-1].taken
     print(table(looks))
     print("pages/s of each tenth:", *(f"{clock:,.0f}" for clock, *_ in tenths))
     print("a second of CPU:      ", *(f"{cpu:,.0f}" for _, cpu, _ in tenths))
@@ -115,7 +115,7 @@ SITES: dict[str, tuple[Callable[[Path], Any], int]] = {
 @pytest.mark.parametrize("site", SITES)
 def test_a_state_costs_a_tenth_at_most(tmp_path: Path, site: str) -> None:
     serve, pages = SITES[site]
-    ratios, costs = [], []
+    ratios, costs, others = [], [], []
     with serve(tmp_path) as seed:
         for turn in range(2 * ROUNDS):
             asked = [seed, "-n", str(pages)]
@@ -126,10 +126,14 @@ def test_a_state_costs_a_tenth_at_most(tmp_path: Path, site: str) -> None:
             }
             ratios.append(ends[False].at / ends[True].at)
             costs.append(ends[False].cpu / ends[True].cpu)
+            others += [end.taken for end in ends.values()]
 
-    print(f"{site}: state on ÷ off {statistics.median(ratios):.2f} ({spread(ratios)}), "
-          f"by CPU {statistics.median(costs):.2f} ({spread(costs)})")  # fmt: skip
-    assert statistics.median(ratios) >= 0.9, ratios
+    by_clock, by_cpu = statistics.median(ratios), statistics.median(costs)
+    print(
+        f"{site}: state on ÷ off {by_clock:.2f} ({spread(ratios)}), by CPU {by_cpu:.2f} "
+        f"({spread(costs)}); others had {statistics.median(others):.0%} of the machine"
+    )
+    assert by_clock >= 0.9 or statistics.median(others) > CROWDED
 
 
 def spread(numbers: Sequence[float]) -> str:
