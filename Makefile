@@ -8,7 +8,7 @@ ARGS ?=
 ROUNDS ?= 5
 SITE ?=
 
-.PHONY: crawl test lint nightly hostile bench bench-plots bench-stages clean
+.PHONY: crawl test lint nightly hostile bench bench-plots bench-stages bench-soaks clean
 
 crawl: .venv/installed ## crawl URL, or without one the example site
 ifeq ($(strip $(URL)),)
@@ -46,6 +46,9 @@ bench-plots: .venv/developing ## speed by URLs known and by connections, as SVG 
 
 bench-stages: .venv/developing ## what each stage costs, in microseconds of CPU
 	@$(BIN)/python -m tests.bench.stages
+
+bench-soaks: .venv/developing ## long crawls: speed and memory as they go on, as tables
+	$(BIN)/pytest -s -m slow --timeout=3600 tests/bench
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("crawler needs Python 3.11 or later; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

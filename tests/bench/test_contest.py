@@ -20,8 +20,6 @@ from tests.bench.site import Asked
 from tests.real.docs import NEEDED, program
 from tests.web.server import html
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 PAGES = 60
 

@@ -28,8 +28,6 @@ from tests import virtual
 from tests.engine.make import MemoryWeb, answer, rig, target
 from tests.web.server import html
 
-pytestmark = pytest.mark.alone
-
 PAGES, LINKS = 500, 50
 
 LIMITS = {

@@ -6,8 +6,6 @@ from tests.bench import stages
 from tests.bench.meter import Least, Meter
 from tests.frontier.kinds import KINDS
 
-pytestmark = pytest.mark.alone
-
 
 def test_every_stage_has_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     stages.main(["--runs", "1", "--pages", "20"])

@@ -10,8 +10,6 @@ import pytest
 
 from tests.rooms.growth import TABLE, grown
 
-pytestmark = pytest.mark.alone
-
 RATIO = 2.5
 """What a doubling may cost; quadratic time has 4."""
 
