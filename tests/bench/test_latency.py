@@ -47,7 +47,7 @@ def test_five_hundred_sites_keep_two_hundred_connections_full(tmp_path: Path) ->
     share, others = full(last, sites, connections, lag), last.taken
     print(
         f"{sites} sites: {last.at:.1f} s, {last.fetched / last.at:,.0f} pages/s, {share:.0%} of "
-        f"the ideal; CPU {1_000 * last.cpu / last.fetched:.2f} ms a page; others had {others:.0%}"
+        f"the ideal; others had {others:.0%} of the machine"
     )
     assert last.fetched == sites * PAGES
     assert share >= 0.8 or others > CROWDED
