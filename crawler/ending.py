@@ -19,17 +19,21 @@ _STOPPED = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """An exit code, what went wrong in one line, and what ``--fail-on`` found."""
+    """An exit code, what went wrong in one line, and what ``--fail-on`` found.
+
+    ``notes`` are further lines: the text that is wrong, and a caret under the place.
+    """
 
     code: Exit
     error: str | None = None
     findings: Sequence[str] = ()
+    notes: Sequence[str] = ()
 
 
 def of_error(error: BaseException) -> Ending:
     """Return the ending of a run that something has stopped."""
     if isinstance(error, CrawlError):
-        return Ending(error.exit, str(error) or None)
+        return Ending(error.exit, str(error) or None, notes=getattr(error, "__notes__", ()))
     if isinstance(error, MemoryError):
         return Ending(Exit.OS_ERROR, NO_MEMORY)
     return Ending(Exit.SOFTWARE, BUG)

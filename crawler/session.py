@@ -103,7 +103,7 @@ def _traced(error: BaseException) -> Ending:
 def _say(ending: Ending) -> Ending:
     """Say why a run ended as it did, unless that was said, or there is nobody to hear it."""
     if ending.error is not None and ending.code not in (Exit.SOFTWARE, Exit.READER_CLOSED):
-        log.error("%s", ending.error)
+        log.error("%s", ending.error, extra={"notes": ending.notes})
     for finding in ending.findings:
         log.error("--fail-on %s", finding)
     return ending

@@ -102,7 +102,12 @@ def blame(ctx: click.Context, error: BadSetting) -> CrawlError:
 
     wrong, colon, advice = str(error).partition(":")
     told = _FLAG.sub(placed, wrong) + colon + advice
-    return Misconfigured(told) if found else error
+    if not found:
+        return error
+    blamed = Misconfigured(told)
+    for note in getattr(error, "__notes__", ()):
+        blamed.add_note(note)
+    return blamed
 
 
 def _variable(param: click.Parameter) -> str:

@@ -42,10 +42,8 @@ class _Json(logging.Formatter):
 
 
 def _notes(record: logging.LogRecord) -> list[str]:
-    """Return the notes of the exceptions that a message quotes."""
-    if not isinstance(record.args, tuple):
-        return []
-    return [str(note) for each in record.args for note in getattr(each, "__notes__", ())]
+    """Return the further lines that a message was given as ``notes``."""
+    return [str(note) for note in getattr(record, "notes", ())]
 
 
 class _Handler(logging.Handler):
