@@ -1,7 +1,7 @@
 """Serve the example site on loopback, and crawl it with the command given.
 
 python examples/serve.py                 # serve until Ctrl-C
-python examples/serve.py crawler crawl   # serve, run the command on it, and end
+python examples/serve.py crawler crawl   # serve, run the command with its URL added, and end
 """
 
 import subprocess

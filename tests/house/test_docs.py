@@ -1,6 +1,7 @@
 """README, help and behaviour say the same."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -112,19 +113,45 @@ def test_the_columns_of_tables_are_told() -> None:
 BLOCKS = [part.split("```")[0] for part in README.split("<!-- example -->\n```console\n")[1:]]
 
 
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``crawler`` and ``python`` as they are here, for PATH."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, words in (("python", ""), ("crawler", "-m crawler ")):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {words}"$@"\n')
+        script.chmod(0o755)
+    return folder
+
+
 @pytest.mark.parametrize("block", BLOCKS)
-def test_an_example_in_the_readme_prints_what_it_says(block: str, tmp_path: Path) -> None:
-    commands = re.findall(r"^\$ (.*)\n((?:[^$].*\n)*)", block, re.MULTILINE)
+def test_an_example_in_the_readme_prints_what_it_says(
+    block: str, programs: Path, tmp_path: Path
+) -> None:
+    commands = re.findall(r"^\$ (.*)\n((?:[^$].*\n|\n)*)", block, re.MULTILINE)
     assert commands
     (tmp_path / "examples").symlink_to(ROOT / "examples")
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
     for command, told in commands:
-        line = command.replace("python examples", f"{shlex.quote(sys.executable)} {ROOT}/examples")
-        line = line.replace(" crawler crawl", f" {shlex.quote(sys.executable)} -m crawler crawl")
         done = subprocess.run(
-            ["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=True
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         assert normal(done.stdout) == normal(told)
+
+
+def test_every_example_is_in_the_readme_and_so_is_run() -> None:
+    programs = {*(ROOT / "examples").glob("*.sh"), *(ROOT / "examples").glob("*.py")}
+    names = {path.name for path in programs} - {"serve.py"}
+    assert len(names) >= 6
+    for name in names:
+        assert any(f"examples/{name}" in block for block in BLOCKS), name
 
 
 def test_the_recipe_in_the_readme_is_the_example() -> None:
