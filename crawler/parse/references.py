@@ -18,8 +18,8 @@ from crawler.policy.urls import Canon
 MOST_LINKS = 20_000
 """Links taken from one page; references beyond them are counted as refused."""
 
-MOST_KNOWN = 50_000
-"""References remembered, of all folders together: about 15 MB. Then all are forgotten."""
+MOST_KNOWN = 25_000
+"""References remembered, of all folders together: about 10 MB. Then all are forgotten."""
 
 _STRIPPED = "".join(map(chr, range(33)))  # what the URL standard strips: C0 and space
 
