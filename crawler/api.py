@@ -87,6 +87,8 @@ class Options(TypedDict, total=False):
     fields: Sequence[str]
     state: str | None
     fresh: bool
+    only_changes: bool
+    max_age: float | None
     durability: Literal["normal", "full"]
 
 
@@ -178,6 +180,8 @@ class Crawl:
                     result = await self._joined.crawl.run(self._joined.seeds)
                 finally:
                     await self.status()
+                if result.error is None:
+                    await frontier.end(result.ending, ())
             if result.error is not None:
                 raise result.error
         finally:

@@ -20,9 +20,10 @@ from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.fetch.jar import Jar
 from crawler.fetch.proxies import Proxies
+from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import Asked, Ready
+from crawler.frontier.state import Ready
 from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
@@ -122,6 +123,8 @@ async def open_frontier(checked: Checked, ready: Ready) -> AsyncIterator[Frontie
         clock,
         settings.max_pages,
         by_level=by_level,
+        deepest=settings.depth,
+        max_age=settings.max_age,
         pause=max(settings.delay, 1 / settings.rate if settings.rate else 0.0),
         fresh=settings.fresh,
         full=settings.durability == "full",
@@ -165,6 +168,7 @@ async def join(
         links="link" in settings.wanted(checked.emit),
         recipe=checked.selection.recipe,
         extract=checked.selection.extract,
+        only_changes=settings.only_changes,
     )
     scope = make_scope(reading)
     for seed, target in past.widened:
@@ -224,6 +228,7 @@ async def join(
                 grace=grace,
             ),
             sitemap=settings.sitemap,
+            only_changes=settings.only_changes,
         )
         unannounced = settings.sitemap == "only" and settings.ignore_robots
         targets = _targets(seeds, canon, scope, fetcher, trust, unannounced=unannounced)

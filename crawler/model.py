@@ -45,6 +45,22 @@ class Reason(StrEnum):
     ROBOTS = "robots"
     TRAP = "trap"
     QUEUE_FULL = "queue_full"
+    FRESH = "fresh"
+
+
+class Gone(StrEnum):
+    """The published list of why a known page is gone, ``reason`` of a ``gone`` record."""
+
+    HTTP = "http"
+    UNLINKED = "unlinked"
+
+
+class Change(StrEnum):
+    """What a page is against the pass before, ``change`` of a ``page`` record."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
 
 
 class Refusal(StrEnum):
@@ -100,16 +116,40 @@ class Target(msgspec.Struct, frozen=True, gc=False, array_like=True):
         return Target(link.url, site, link.fp, self.seed, self.url, depth, hops, self.meta)
 
 
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is remembered of a URL from the passes before.
+
+    ``status`` and ``why`` are how it ended last. The rest is of the last answer that was a
+    page or a redirect: ``page`` says which (None: there was none), ``digest`` what it is
+    compared by, ``etag`` and ``modified`` its validators, where it may be asked for with them.
+    """
+
+    status: int | None = None
+    why: str | None = None
+    page: bool | None = None
+    digest: bytes | None = None
+    etag: str | None = None
+    modified: str | None = None
+
+    @property
+    def validators(self) -> bool:
+        """Whether there is anything that a server could compare."""
+        return self.etag is not None or self.modified is not None
+
+
 class Lease(msgspec.Struct, frozen=True, gc=False):
     """A target lent to this process until it is settled or given back.
 
     ``token`` fences: a settlement under another token changes nothing. ``attempt``
-    is the number of requests for this URL that failed before.
+    is the number of requests for this URL that failed before. ``known`` is what the passes
+    before know of it, ``moot`` why no request is to be made for it.
     """
 
     target: Target
     token: int
     attempt: int = 0
+    known: Known | None = None
+    moot: Reason | Gone | None = None
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -165,12 +205,16 @@ Outcome = Fetched | Failed
 
 
 class Page(msgspec.Struct, frozen=True, array_like=True):
-    """A fetched 2xx on its way through the parser. ``at`` is seconds since the epoch."""
+    """A fetched 2xx on its way through the parser. ``at`` is seconds since the epoch.
+
+    ``before`` is its digest on the pass before (empty: not known; None: it was no page).
+    """
 
     target: Target
     fetched: Fetched
     attempts: int
     at: float
+    before: bytes | None = None
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True):
@@ -190,7 +234,8 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
 
     ``refused`` counts the links that were not admitted, by reason. ``hop`` says that they
     are no deeper than the page itself: it was a sitemap. ``taken`` is None where nothing
-    was to be taken out of it.
+    was to be taken out of it. ``digest`` is what the page will be compared by on the next
+    pass, ``change`` what came of comparing it on this one.
     """
 
     lines: "Sequence[Line]"
@@ -198,6 +243,8 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     refused: Mapping[Refusal, int] = {}
     hop: bool = False
     taken: Taken | None = None
+    digest: bytes | None = None
+    change: Change | None = None
 
 
 class Verdict(StrEnum):
@@ -207,6 +254,7 @@ class Verdict(StrEnum):
     REDIRECTED = "redirect"
     FAILED = "error"
     SKIPPED = "skip"
+    GONE = "gone"
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -216,8 +264,10 @@ class Settled(msgspec.Struct, frozen=True):
     ``again`` seconds with one attempt more. ``found`` are children (or, with ``hop``, what
     a redirect or a sitemap leads to, at the same depth), added in the same commit.
 
-    The rest is for whoever remembers: the HTTP ``status``, ``why`` it is no page, and the
-    validators ``etag`` and ``modified`` (Last-Modified) as the server spelt them.
+    The rest is for whoever remembers: the HTTP ``status``, ``why`` it is no page, the
+    validators ``etag`` and ``modified`` (Last-Modified) as the server spelt them, and
+    ``digest`` and ``change`` of a page. With ``replay`` it leads where it led before as well.
+    ``unsure`` says that the end tells nothing of what is there: nobody answered, say.
     """
 
     lease: Lease
@@ -226,9 +276,13 @@ class Settled(msgspec.Struct, frozen=True):
     found: Sequence[Link] = ()
     hop: bool = False
     status: int | None = None
-    why: Fault | Reason | None = None
+    why: Fault | Reason | Gone | None = None
     etag: str | None = None
     modified: str | None = None
+    digest: bytes | None = None
+    change: Change | None = None
+    replay: bool = False
+    unsure: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, array_like=True):
@@ -269,7 +323,8 @@ class Past(msgspec.Struct, frozen=True):
     """What is remembered of a pass from before this run; of a new pass, nothing.
 
     ``run`` is the number of the pass. ``seeds`` are their URLs, ``widened`` (seed, target)
-    URLs where seeds redirected to, ``open_seeds`` how many seeds have not ended.
+    URLs where seeds redirected to, ``open_seeds`` how many seeds have not ended; ``changes``
+    counts pages that were new or changed.
     """
 
     run: int = 1
@@ -278,6 +333,7 @@ class Past(msgspec.Struct, frozen=True):
     seeds: Sequence[str] = ()
     widened: Sequence[tuple[str, str]] = ()
     open_seeds: int = 0
+    changes: Mapping[str, int] = {}
 
 
 class Added(msgspec.Struct, frozen=True):

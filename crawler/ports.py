@@ -5,7 +5,7 @@ agree; the web's faults come back as values.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from crawler.model import (
     Added,
@@ -13,6 +13,7 @@ from crawler.model import (
     Failed,
     Fetched,
     Holding,
+    Known,
     Lease,
     Line,
     Mark,
@@ -24,6 +25,9 @@ from crawler.model import (
     Tally,
     Target,
 )
+
+Ending = Literal["drained", "max_pages"]
+"""Why a pass ends; all other ends of a run leave it to be gone on with."""
 
 
 class Frontier(Protocol):
@@ -86,16 +90,43 @@ class Frontier(Protocol):
         ...
 
     async def tally(self) -> Tally:
-        """Return the account of the pass; ``left == 0`` is its end."""
+        """Return the account of the pass; ``left == 0`` is its end, after :meth:`sweep`."""
+        ...
+
+    async def sweep(self) -> int:
+        """Open the known pages that nothing led to in this pass, to be lent as moot.
+
+        Returns how many: none where nothing is known of passes before, or where the pass has
+        not seen enough to say so.
+        """
+        ...
+
+    async def unconfirmed(self) -> int:
+        """Return how many known pages nothing has led to, of which it is not known why."""
+        ...
+
+    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+        """Commit how far outputs are written at the end of a run, and why the pass has ended.
+
+        None: it has not ended, only the run.
+        """
         ...
 
 
 class Fetcher(Protocol):
     """The wire. It neither sleeps nor raises for what servers do."""
 
-    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
+    async def fetch(
+        self,
+        url: str,
+        most: int | None = None,
+        *,
+        whole: bool = False,
+        known: Known | None = None,
+    ) -> Outcome:
         """Make one request and follow nothing.
 
+        With the validators of ``known``, what is as it was answers 304, without a body.
         At most ``most`` decoded bytes are kept (None: the crawl's limit). A body of a type
         that nothing here reads is left on the wire unless it is small or ``whole`` is set.
         """

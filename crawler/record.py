@@ -14,7 +14,20 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
-from crawler.model import Failed, Fault, Lease, Line, Reason, Refusal, Target, Truncated, Verdict
+from crawler.model import (
+    Change,
+    Failed,
+    Fault,
+    Gone,
+    Lease,
+    Line,
+    Page,
+    Reason,
+    Refusal,
+    Target,
+    Truncated,
+    Verdict,
+)
 
 SCHEMA_VERSION = 1
 
@@ -33,6 +46,8 @@ _Pass = Annotated[int, Meta(description="Which crawl of the state this is, from 
 _Count = Annotated[int, Meta(ge=0)]
 _Reason = Annotated[str, Meta(extra_json_schema={"enum": [*Reason]})]
 _Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
+_Gone = Annotated[str, Meta(extra_json_schema={"enum": [*Gone]})]
+_Change = Annotated[str, Meta(extra_json_schema={"enum": [*Change]})]
 
 
 _FieldErrors = Annotated[
@@ -80,7 +95,9 @@ class Structured(msgspec.Struct, frozen=True):
 
 
 class PageRecord(Record, frozen=True, kw_only=True):
-    """A URL answered with 2xx. The keys that are not required come with flags of their names.
+    """A URL answered with 2xx, or with 304: unchanged, so that its body was not sent.
+
+    The keys that are not required come with flags of their names.
 
     With the flag, a key that does not apply to the page is null, but for ``fields`` and
     ``field_errors``: they are there where something was, or could not be, taken out of it.
@@ -111,8 +128,14 @@ class PageRecord(Record, frozen=True, kw_only=True):
         list[str],
         Meta(description="Directives of meta robots and X-Robots-Tag that concern us."),
     ] = []
-    n_links: Annotated[int, Meta(description="Distinct http and https URLs it links to.", ge=0)] = 0
+    n_links: Annotated[
+        _Count | None, Meta(description="Distinct http and https URLs it links to; null with 304.")
+    ] = 0
     hash: Annotated[str | None, Meta(description="SHA-1 of the decoded body, in hex.")] = None
+    change: Annotated[
+        _Change | None,
+        Meta(description="Against the pass before; null on the first, and where half came."),
+    ] = None
     text: (
         Annotated[
             str | None, Meta(description="The main text, a line a block, cells between tabs.")
@@ -197,8 +220,22 @@ class SkipRecord(Record, frozen=True, kw_only=True):
     detail: Annotated[str | None, Meta(description="The same in words, for people.")]
 
 
+class GoneRecord(Record, frozen=True, kw_only=True):
+    """A page of an earlier pass that is no more."""
+
+    type: Literal["gone"] = "gone"
+    reason: _Gone
+    status: Annotated[
+        int | None, Meta(description="404 or 410; null where nothing leads to it any more.")
+    ]
+
+
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
-    """The run's last record; ``discovered`` equals the sum of the six that follow it."""
+    """The run's last record; ``discovered`` equals the sum of the six that follow it.
+
+    ``changes`` counts pages by what they are against the pass before, and ``unconfirmed`` the
+    known pages that the pass has not met, without having seen enough to call them gone.
+    """
 
     v: _Version = SCHEMA_VERSION
     type: Literal["summary"] = "summary"
@@ -212,6 +249,12 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
     skipped: _Count
     gone: _Count
     left: Annotated[int, Meta(description="URLs that were not reached.", ge=0)]
+    unconfirmed: Annotated[
+        int, Meta(description="Known pages that the pass has not met, perhaps gone.", ge=0)
+    ] = 0
+    changes: Annotated[
+        dict[str, int], Meta(description="Pages by what they are against the pass before.")
+    ] = {}
     errors: Annotated[dict[str, int], Meta(description="Errors by class.")]
     skips: Annotated[dict[str, int], Meta(description="Skips by reason.")]
     refused: Annotated[dict[str, int], Meta(description="Links not followed, by reason.")]
@@ -290,6 +333,30 @@ def error(lease: Lease, failed: Failed, attempts: int, run: int, at: float) -> L
     detail = ErrorDetail(failed.fault.value, failed.message, attempts)
     fields = common(lease.target, run, at)
     return Line(Verdict.FAILED, encode(ErrorRecord(status=failed.status, error=detail, **fields)))
+
+
+def unchanged(page: Page, run: int) -> Line:
+    """Return the record of a page that answered 304: what it says was not sent again."""
+    fetched = page.fetched
+    record = PageRecord(
+        status=fetched.status,
+        content_type=None,
+        bytes=0,
+        wire_bytes=fetched.wire_bytes,
+        elapsed_ms=round(fetched.elapsed * 1000),
+        attempts=page.attempts,
+        truncated=None,
+        n_links=None,
+        change=Change.UNCHANGED.value,
+        **common(page.target, run, page.at),
+    )
+    return Line(Verdict.FETCHED, encode(record))
+
+
+def gone(target: Target, reason: Gone, status: int | None, run: int, at: float) -> Line:
+    """Return the record of a known page that is no more."""
+    record = GoneRecord(reason=reason.value, status=status, **common(target, run, at))
+    return Line(Verdict.GONE, encode(record))
 
 
 def skip(target: Target, reason: Reason, detail: str | None, run: int, at: float) -> Line:

@@ -181,7 +181,7 @@ async def _close(
             if result.settled and frontier.durable:
                 marks = await sink.seal()
                 closed = [Mark(mark.name, mark.offset, mark.crc, closed=True) for mark in marks]
-                await frontier.settle((), closed)
+                await frontier.end(result.ending, closed)
             await sink.close()
     except TimeoutError:
         pass
@@ -203,6 +203,8 @@ def _summary(result: Result, run: int) -> SummaryRecord:
         skipped=tally.skipped,
         gone=tally.gone,
         left=tally.left,
+        unconfirmed=result.unconfirmed,
+        changes=dict(stats.changes),
         errors=dict(stats.errors),
         skips={name: count for name, count in stats.skips.items() if count},
         refused=dict(stats.refused),

@@ -18,8 +18,8 @@ from crawler.destination import Destination
 
 ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 
-RECORD_TYPES = ("page", "item", "redirect", "error", "skip", "link", "summary")
-DEFAULT_EMIT = ("page", "redirect", "error")
+RECORD_TYPES = ("page", "item", "redirect", "error", "gone", "skip", "link", "summary")
+DEFAULT_EMIT = ("page", "redirect", "error", "gone")
 
 ContentKind = Literal["text", "markdown", "html", "links", "headers", "structured"]
 CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
@@ -28,7 +28,7 @@ CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
 _NUMBERS = {
     "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
     "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers", "rotate",
-    "start_jitter",
+    "start_jitter", "max_age",
 }  # fmt: skip
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -146,6 +146,8 @@ class Settings:
     emit: tuple[str, ...] | None = None
     state: str | None = None
     fresh: bool = False
+    only_changes: bool = False
+    max_age: float | None = None
     durability: Literal["normal", "full"] = "normal"
     stats: str | None = None
     fail_on: tuple[str, ...] = ()
@@ -230,11 +232,16 @@ class Settings:
         paths = [path if path == "-" else os.path.realpath(path) for path in names]
         if len(set(paths)) < len(paths):
             raise ValueError("--output names a file twice")
+        self._check_state(paths)
+
+    def _check_state(self, outputs: Sequence[str]) -> None:
         if self.state is not None and not self.state.strip():
             raise ValueError("--state names no file")
         if self.state is None and (self.fresh or self.durability == "full"):
             raise ValueError("--fresh and --durability go with --state FILE")
-        if self.state is not None and os.path.realpath(self.state) in paths:
+        if self.state is None and (self.only_changes or self.max_age is not None):
+            raise ValueError("--only-changes and --max-age go with --state FILE, which remembers")
+        if self.state is not None and os.path.realpath(self.state) in outputs:
             raise ValueError("--state and --output name the same file")
         if self.state is not None and self.max_queued is not None:
             raise ValueError("--max-queued is for memory; with --state what waits is on disk")
@@ -286,6 +293,7 @@ class Settings:
             ("--connect-timeout", self.connect_timeout),
             ("--max-time", self.max_time),
             ("--rate", self.rate),
+            ("--max-age", self.max_age),
         ):
             if time is not None and time <= 0:
                 raise ValueError(f"{flag} is more than 0")

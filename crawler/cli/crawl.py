@@ -125,13 +125,19 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_output("--append", is_flag=True, help="Add to a FILE that holds data.")
 @_output("--overwrite", is_flag=True, help="Empty a FILE that holds data first.")
 @_output("--emit", type=NAMES, metavar="TYPES", default=None,
-         help="Record types to write where FILE names none, of page,item,redirect,error,skip,"
-         "link,summary (default: page,redirect,error; item in page's place where items are "
-         "made).")  # fmt: skip
+         help="Record types to write where FILE names none, of page,item,redirect,error,gone,"
+         "skip,link,summary (default: page,redirect,error,gone; item in page's place where items "
+         "are made).")  # fmt: skip
 @_state("--state", metavar="FILE",
         help="Keep the crawl in FILE: after Ctrl-C, kill -9 or a crash the same command goes on "
         "where it was, and every record is in the output files exactly once. (A pipe may get "
-        "records again.) -n counts over all runs.")  # fmt: skip
+        "records again.) When it has ended, the same command begins a new pass, which asks only "
+        "for what has changed. -n counts over the runs of a pass.")  # fmt: skip
+@_state("--only-changes", is_flag=True,
+        help="Write no record of what is as it was on the pass before.")  # fmt: skip
+@_state("--max-age", type=DURATION, metavar="TIME",
+        help="Do not ask for pages again that were fetched less than this ago; with -n, those "
+        "fetched longest ago go first.")  # fmt: skip
 @_state("--fresh", is_flag=True,
         help="Forget the crawl in the state, take its records out of its output files, and start "
         "anew.")  # fmt: skip

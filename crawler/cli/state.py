@@ -1,6 +1,6 @@
 """``crawler state``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +10,7 @@ from crawler.cli.units import files
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Account, Answer, Inquiry
 
-QUESTIONS = "links out URL | links in URL | broken | redirects | orphans"
+QUESTIONS = "passes | links out URL | links in URL | broken | redirects | orphans"
 
 
 @click.command(short_help="Look into a state file, also while a crawl is running.")
@@ -23,25 +23,32 @@ QUESTIONS = "links out URL | links in URL | broken | redirects | orphans"
 def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) -> int:
     """Show how far the crawl in a state FILE is, or answer a question about it.
 
-    Without a question: the account of the pass, errors by class, and a line a site.
-    'links out URL' is what a page leads to, 'links in URL' what leads to it; 'broken' lists
-    URLs that failed with the pages that link to them, 'redirects' where redirects lead,
-    'orphans' pages that nothing links to.
+    Without a question: the account of the pass, errors by class, a line a site, and one a pass.
+    'passes' is that last table; 'links out URL' is what a page leads to, 'links in URL' what
+    leads to it; 'broken' lists URLs that failed with the pages that link to them, 'redirects'
+    where redirects lead, 'orphans' pages that nothing links to.
     """
     if sql is not None and question:
         raise click.UsageError("ask with --sql or with words, not both")
+
+    def lines(inquiry: "Inquiry") -> Iterator[str]:
+        if not question and sql is None:
+            return _overview(inquiry, as_json=as_json)
+        answer = inquiry.sql(sql) if sql is not None else _ask(inquiry, question)
+        return _lines(answer, as_json=as_json)
+
+    return tell(file, lines)
+
+
+def tell(file: str, lines: "Callable[[Inquiry], Iterator[str]]") -> int:
+    """Print lines about the state in a file, and return the exit code."""
     from crawler.errors import CrawlError
     from crawler.frontier.inquiry import Inquiry
 
     try:
         with Inquiry(file) as inquiry:
-            if not question and sql is None:
-                for line in _overview(inquiry, as_json=as_json):
-                    click.echo(line)
-            else:
-                answer = inquiry.sql(sql) if sql is not None else _ask(inquiry, question)
-                for line in _lines(answer, as_json=as_json):
-                    click.echo(line)
+            for line in lines(inquiry):
+                click.echo(line)
     except BrokenPipeError:
         return 141
     except OSError as error:
@@ -55,6 +62,8 @@ def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) 
 
 def _ask(inquiry: "Inquiry", question: tuple[str, ...]) -> "Answer":
     match question:
+        case ("passes",):
+            return inquiry.passes()
         case ("links", "out", url):
             return inquiry.links_out(url)
         case ("links", "in", url):
@@ -75,6 +84,9 @@ def _overview(inquiry: "Inquiry", *, as_json: bool) -> Iterator[str]:
     else:
         yield from _account(inquiry.path, account)
     yield from _lines(inquiry.sites(), as_json=as_json)
+    if account.run > 1 and not as_json:
+        yield ""
+        yield from _lines(inquiry.passes(), as_json=as_json)
 
 
 def _facts(account: "Account") -> dict[str, Any]:
@@ -84,6 +96,7 @@ def _facts(account: "Account") -> dict[str, Any]:
     return {
         "pass": account.run,
         "started": moment(account.started),
+        "ended": account.ended,
         "discovered": tally.discovered,
         "fetched": tally.fetched,
         "redirected": tally.redirected,
@@ -98,6 +111,9 @@ def _facts(account: "Account") -> dict[str, Any]:
     }
 
 
+_ENDED = {None: "not finished", "drained": "finished", "max_pages": "ended by --max-pages"}
+
+
 def _account(path: str, account: "Account") -> Iterator[str]:
     from datetime import datetime
 
@@ -105,7 +121,7 @@ def _account(path: str, account: "Account") -> Iterator[str]:
     from crawler.report.summary import balance
 
     begun = datetime.fromtimestamp(account.started).astimezone().isoformat(" ", "minutes")
-    unfinished = "not finished" if account.tally.left else "finished"
+    unfinished = _ENDED[account.ended]
     yield safe(f"{path}: pass {account.run}, begun {begun}, {unfinished}")
     yield safe(f"from {account.asked.get('URL') or '--input'}")
     yield balance(account.tally, account.errors, account.skips)

@@ -22,7 +22,7 @@ from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Visit, Workbench
-from crawler.ports import Fetcher, Frontier, Parser, Sink
+from crawler.ports import Ending, Fetcher, Frontier, Parser, Sink
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,10 @@ SLOWEST = 3
 
 LAST_WORDS = 0.7
 """Seconds that settle has to finish after everything else was ended by force."""
+
+
+_ENDINGS: dict[str, Ending] = {"drained": "drained", "max_pages": "max_pages"}
+"""The reasons for which a run ends that are the end of its pass as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Result:
 
     ``error`` is what stopped it, if it did not end by itself; ``forced`` says that it did
     not drain, ``settled`` that all that was written is committed; ``open_seeds`` is how many
-    seeds have not ended.
+    seeds have not ended, ``unconfirmed`` how many known pages nothing led to that may not be gone.
     """
 
     reason: str
@@ -72,6 +76,12 @@ class Result:
     forced: bool = False
     settled: bool = True
     open_seeds: int = 0
+    unconfirmed: int = 0
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why the pass has ended, or None: another run goes on with it."""
+        return _ENDINGS.get(self.reason) if self.error is None and self.settled else None
 
 
 class Crawl:
@@ -90,13 +100,16 @@ class Crawl:
         canon: Canon,
         limits: Limits,
         sitemap: Literal["off", "add", "only"] = "off",
+        only_changes: bool = False,
     ) -> None:
         self._limits = limits
         self._now = asyncio.get_running_loop().time
         todo: Pipe[Visit] = Pipe(limits.line)
         done: Pipe[Done | Note] = Pipe(limits.workers)
         past = frontier.past
-        self.shared = Shared(frontier, bench, todo, done, past.run, open_seeds=past.open_seeds)
+        self.shared = Shared(
+            frontier, bench, todo, done, past.run, only_changes, open_seeds=past.open_seeds
+        )
         self.shared.stats.recall(past)
         self.permits = Permits(limits.concurrency)
         self._pulse = Pulse()
@@ -152,6 +165,9 @@ class Crawl:
         await frontier.give_back(self.shared.bench.clear())
         tally = await frontier.tally()
         reason = self.stop.reason or "drained"
+        unconfirmed = 0
+        if error is None and not self.stop.forced.is_set():
+            unconfirmed = await frontier.unconfirmed()
         return Result(
             reason,
             tally,
@@ -161,6 +177,7 @@ class Crawl:
             self.stop.forced.is_set(),
             self._settle.finished,
             self.shared.open_seeds,
+            unconfirmed,
         )
 
     async def reopen(self) -> None:

@@ -19,17 +19,22 @@ from crawler.engine.permits import Permits
 from crawler.engine.pulse import Pulse
 from crawler.errors import CrawlError
 from crawler.model import (
+    Change,
     Failed,
     Fault,
     Fetched,
+    Gone,
     Lease,
+    Line,
     Outcome,
     Page,
+    Parsed,
+    Refusal,
     Settled,
     Target,
     Verdict,
 )
-from crawler.policy import retry, robots, urls, verdict
+from crawler.policy import news, retry, robots, urls, verdict
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
@@ -147,7 +152,7 @@ class Crew:
                 shared.stats.requests += 1
                 if visit.robots is not None:
                     return await self.fetcher.fetch(visit.robots, robots.MAX_BYTES, whole=True)
-                return await self.fetcher.fetch(visit.lease.target.url)
+                return await self.fetcher.fetch(visit.lease.target.url, known=visit.lease.known)
         except (Exception, asyncio.CancelledError) as error:
             return self._bug(visit.lease, error)
 
@@ -193,48 +198,102 @@ class Crew:
         again = self.retry.after(outcome, lease.attempt)
         if again is not None:
             return Done(Settled(lease, None, again))
+        if isinstance(outcome, Fetched) and news.unchanged(lease, outcome):
+            return self._unchanged(lease, outcome)
         judged = verdict.judge(lease.target, outcome)
         if isinstance(judged, Fetched):
-            page = Page(lease.target, judged, lease.attempt + 1, time.time())
+            before = news.before(lease)
+            page = Page(lease.target, judged, lease.attempt + 1, time.time(), before)
             parsed = await self.parser.parse(page)
             if not isinstance(parsed, Failed):
-                settled = Settled(
-                    lease,
-                    Verdict.FETCHED,
-                    found=parsed.found,
-                    hop=parsed.hop,
-                    status=judged.status,
-                    etag=judged.headers.get("etag"),
-                    modified=judged.headers.get("last-modified"),
-                )
-                held = structs.replace(judged, body=None) if judged.large else None
-                return Done(settled, parsed.lines, None, parsed.refused, parsed.taken, held)
+                return self._read(lease, judged, parsed)
             judged = parsed
         if isinstance(judged, Failed):
             return self._failed(lease, judged)
         return self._redirected(lease, judged)
 
+    def _read(self, lease: Lease, fetched: Fetched, parsed: Parsed) -> Done:
+        """Return the end of a page; of half a one nothing is kept that it would be known by."""
+        half = retry.unsure(fetched)
+        whole = fetched.truncated is None
+        settled = Settled(
+            lease,
+            Verdict.FETCHED,
+            found=parsed.found,
+            hop=parsed.hop,
+            status=fetched.status,
+            etag=fetched.headers.get("etag") if whole else None,
+            modified=fetched.headers.get("last-modified") if whole else None,
+            digest=None if half else parsed.digest,
+            change=parsed.change,
+            replay=half and news.before(lease) is not None,
+            unsure=not whole or Refusal.TOO_MANY in parsed.refused,
+        )
+        held = structs.replace(fetched, body=None) if fetched.large else None
+        return Done(settled, parsed.lines, None, parsed.refused, parsed.taken, held)
+
+    def _unchanged(self, lease: Lease, fetched: Fetched) -> Done:
+        """Return the end of a page that is as it was, and leads where it led."""
+        settled = Settled(
+            lease,
+            Verdict.FETCHED,
+            status=fetched.status,
+            etag=fetched.headers.get("etag"),
+            modified=fetched.headers.get("last-modified"),
+            change=Change.UNCHANGED,
+            replay=True,
+        )
+        if self.shared.only_changes:
+            return Done(settled)
+        page = Page(lease.target, fetched, lease.attempt + 1, time.time())
+        return Done(settled, (record.unchanged(page, self.shared.run),))
+
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)
+        digest = news.digest_of(link.url)
         line = record.redirect(lease.target, hop.status, link.url, self.shared.run, time.time())
         refusal = self.scope.redirected(lease.target, link.url)
-        if refusal is not None:
-            settled = Settled(lease, Verdict.REDIRECTED, status=hop.status)
-            return Done(settled, (line,), None, {refusal: 1})
-        if lease.target.depth == 0 and self.scope.refuses(link.url):
+        if refusal is None and lease.target.depth == 0 and self.scope.refuses(link.url):
             log.warning(
                 "seed %s redirects to %s, outside the scope: only that page is fetched",
                 lease.target.seed,
                 link.url,
             )
-        settled = Settled(lease, Verdict.REDIRECTED, found=(link,), hop=True, status=hop.status)
-        return Done(settled, (line,))
+        known = lease.known
+        settled = Settled(
+            lease,
+            Verdict.REDIRECTED,
+            found=() if refusal else (link,),
+            hop=True,
+            status=hop.status,
+            digest=digest,
+            change=Change.CHANGED if known is not None and known.page else None,
+        )
+        same = known is not None and known.digest == digest
+        lines = self._told(settled, line, same=same)
+        return Done(settled, lines, None, {refusal: 1} if refusal else {})
 
     def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:
+        run, at = self.shared.run, time.time()
+        if news.gone(lease, failed):
+            settled = Settled(lease, Verdict.GONE, status=failed.status, why=Gone.HTTP)
+            line = record.gone(lease.target, Gone.HTTP, failed.status, run, at)
+            return Done(settled, (line,), Gone.HTTP)
         tries = lease.attempt + 1 if attempts is None else attempts
-        line = record.error(lease, failed, tries, self.shared.run, time.time())
-        settled = Settled(lease, Verdict.FAILED, status=failed.status, why=failed.fault)
-        return Done(settled, (line,), failed)
+        line = record.error(lease, failed, tries, run, at)
+        settled = Settled(
+            lease,
+            Verdict.FAILED,
+            status=failed.status,
+            why=failed.fault,
+            replay=lease.known is not None,
+            unsure=retry.unsure(failed),
+        )
+        return Done(settled, self._told(settled, line), failed)
+
+    def _told(self, settled: Settled, line: Line, *, same: bool = True) -> Sequence[Line]:
+        """Return the record, or none if only changes are wanted and this is as it was."""
+        return () if self.shared.only_changes and same and news.same_end(settled) else (line,)
 
     def _bug(self, lease: Lease, error: BaseException) -> Failed:
         """Log an exception of ours, and return it as the URL's failure.

@@ -8,7 +8,8 @@ import time
 
 from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
-from crawler.model import Failed, Settled, Verdict
+from crawler.model import Failed, Gone, Reason, Settled, Verdict
+from crawler.policy import news
 from crawler.policy.workbench import Denied, Visit
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class Dispatch:
         shared = self._shared
         tally = await shared.frontier.tally()
         if not shared.seeding and tally.left == 0:
-            return False
+            shared.news = bool(await shared.frontier.sweep())
+            return shared.news
         if tally.waiting and (leases := shared.bench.asleep(self._now() + LONG)):
             await self._tell_paces()
             await shared.frontier.give_back(leases)
@@ -132,10 +134,20 @@ class Dispatch:
 
     def _deny(self, denied: Denied) -> Done:
         """Return the end of a URL that no request is made for."""
-        lease, run, at = denied.lease, self._shared.run, time.time()
-        if isinstance(denied.why, Failed):
-            line = record.error(lease, denied.why, lease.attempt, run, at)
-            settled = Settled(lease, Verdict.FAILED, why=denied.why.fault)
-            return Done(settled, (line,), denied.why)
-        line = record.skip(lease.target, denied.why, denied.detail, run, at)
-        return Done(Settled(lease, Verdict.SKIPPED, why=denied.why), (line,), denied.why)
+        lease, why, run, at = denied.lease, denied.why, self._shared.run, time.time()
+        if isinstance(why, Gone):
+            settled = Settled(lease, Verdict.GONE, why=why)
+            return Done(settled, (record.gone(lease.target, why, None, run, at),), why)
+        settled = Settled(
+            lease,
+            Verdict.FAILED if isinstance(why, Failed) else Verdict.SKIPPED,
+            why=why.fault if isinstance(why, Failed) else why,
+            replay=lease.known is not None,
+            unsure=denied.unsure,
+        )
+        if isinstance(why, Failed):
+            line = record.error(lease, why, lease.attempt, run, at)
+        else:
+            line = record.skip(lease.target, why, denied.detail, run, at)
+        dull = self._shared.only_changes and (why is Reason.FRESH or news.same_end(settled))
+        return Done(settled, () if dull else (line,), why)

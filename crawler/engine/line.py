@@ -8,7 +8,7 @@ from enum import Enum, auto
 from crawler.engine.pipe import Pipe
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
-from crawler.model import Failed, Fetched, Line, Reason, Refusal, Settled, Taken
+from crawler.model import Failed, Fetched, Gone, Line, Reason, Refusal, Settled, Taken
 from crawler.policy.workbench import Visit, Workbench
 from crawler.ports import Frontier
 
@@ -20,7 +20,7 @@ SEEDS_AHEAD = 1_000
 class Done:
     """A lease that is through: its records (none: it comes back) and its settlement.
 
-    ``why`` is the failure or skip reason where it ended as one, ``refused`` counts the
+    ``why`` is the failure, or the reason, where it ended as one, ``refused`` counts the
     links that were not accepted, ``taken`` what was taken out of the page. ``held`` is the
     answer, without its body, whose permit for a large one is held until the records are
     written: they may be as large.
@@ -28,7 +28,7 @@ class Done:
 
     settled: Settled
     lines: Sequence[Line] = ()
-    why: Failed | Reason | None = None
+    why: Failed | Reason | Gone | None = None
     refused: Mapping[Refusal, int] = field(default_factory=dict)
     taken: Taken | None = None
     held: Fetched | None = None
@@ -56,6 +56,7 @@ class Shared:
     todo: Pipe[Visit]
     done: Pipe[Done | Note]
     run: int = 1
+    only_changes: bool = False
     stop: Stop = field(default_factory=Stop)
     stats: Statistics = field(default_factory=Statistics)
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.errors import CrawlError
-from crawler.model import Failed, Fetched, Reason, Taken, Target, Verdict
+from crawler.model import Failed, Fetched, Reason, Taken, Target
 from crawler.ports import Sink
 
 BATCH = 500
@@ -136,29 +136,25 @@ class Settle:
         stats = self.shared.stats
         stats.commits += 1
         for done in batch:
-            target = done.settled.lease.target
+            settled = done.settled
+            target = settled.lease.target
             if done.refused:
                 stats.refused.update(done.refused)
+            if settled.change is not None:
+                stats.changes[settled.change.value] += 1
+            if settled.status is not None:
+                stats.statuses[settled.status] += 1
             if done.taken is not None:
                 self._count_taken(target, done.taken)
-            seed = target.depth == 0
-            if target.via is None and done.settled.verdict is not None:
-                self.shared.open_seeds -= 1
-            if done.settled.status is not None:
-                stats.statuses[done.settled.status] += 1
             if isinstance(done.why, Failed):
                 stats.errors[done.why.fault.value] += 1
                 log.info("%s: %s", target.url, done.why.message)
-                if seed:
-                    stats.seeds.failed(target.url, done.why)
             elif isinstance(done.why, Reason):
                 stats.skips[done.why.value] += 1
-                if seed:
-                    stats.seeds.skipped(target.url, done.why)
-            elif done.settled.verdict is Verdict.FETCHED:
-                stats.seeds.pages += seed
-            elif done.settled.verdict is Verdict.REDIRECTED:
-                stats.seeds.redirected += seed
+            if target.via is None and settled.verdict is not None:
+                self.shared.open_seeds -= 1
+            if target.depth == 0:
+                stats.seeds.count(target.url, settled.verdict, done.why)
 
     def _count_taken(self, target: Target, taken: Taken) -> None:
         """Count items; tell of field errors, of the first in any case."""

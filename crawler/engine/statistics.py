@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crawler.model import Ended, Failed, Fault, Past, Reason, Verdict
+from crawler.model import Ended, Failed, Fault, Gone, Past, Reason, Verdict
 
 
 @dataclass(slots=True)
@@ -24,7 +24,9 @@ class SeedEnds:
     def skipped(self, url: str, reason: Reason) -> None:
         """Count a seed that ended as a skip."""
         self.first = self.first or f"{url}: skipped ({reason})"
-        if reason is Reason.ROBOTS:
+        if reason is Reason.FRESH:  # it was a page when it was looked at last
+            self.pages += 1
+        elif reason is Reason.ROBOTS:
             self.denied += 1
         else:
             self.others += 1
@@ -41,23 +43,37 @@ class SeedEnds:
         else:
             self.others += 1
 
+    def count(self, url: str, verdict: Verdict | None, why: Failed | Reason | Gone | None) -> None:
+        """Count a seed that has ended, or returns to the frontier."""
+        if isinstance(why, Failed):
+            self.failed(url, why)
+        elif isinstance(why, Reason):
+            self.skipped(url, why)
+        elif isinstance(why, Gone):
+            self.first = self.first or f"{url}: gone"
+            self.others += 1
+        else:
+            self.pages += verdict is Verdict.FETCHED
+            self.redirected += verdict is Verdict.REDIRECTED
+
     def recall(self, ended: Ended) -> None:
         """Count seeds that ended before this run."""
+        why: Failed | Reason | Gone | None = None
+        if ended.verdict is Verdict.SKIPPED:
+            why = Reason(str(ended.why))
+        elif ended.verdict is Verdict.GONE:
+            why = Gone(str(ended.why))
+        elif ended.verdict is Verdict.FAILED:
+            fault = Fault(str(ended.why))
+            why = Failed(fault, fault.value, ended.status)
         for _ in range(ended.count):
-            if ended.verdict is Verdict.FETCHED:
-                self.pages += 1
-            elif ended.verdict is Verdict.REDIRECTED:
-                self.redirected += 1
-            elif ended.verdict is Verdict.SKIPPED:
-                self.skipped(ended.url, Reason(str(ended.why)))
-            else:
-                fault = Fault(str(ended.why))
-                self.failed(ended.url, Failed(fault, fault.value, ended.status))
+            self.count(ended.url, ended.verdict, why)
 
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a run; ``errors``, ``skips``, ``statuses`` and ``seeds`` are of the whole pass.
+    """Counts of a run; ``errors``, ``skips``, ``statuses``, ``changes`` and ``seeds`` are of the
+    whole pass.
 
     ``statuses`` counts URLs by the HTTP status with which they ended, if there was one.
 
@@ -81,10 +97,12 @@ class Statistics:
     skips: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)
     seeds: SeedEnds = field(default_factory=SeedEnds)
 
     def recall(self, past: Past) -> None:
         """Count what ended before this run."""
+        self.changes.update(past.changes)
         for ended in past.ended:
             if ended.status is not None:
                 self.statuses[ended.status] += ended.count

@@ -28,7 +28,7 @@ from crawler.fetch.jar import Jar
 from crawler.fetch.proxies import Proxies, Proxy
 from crawler.fetch.request import Requests, Response
 from crawler.fetch.resolve import Resolver
-from crawler.model import Failed, Fault, Fetched, Outcome
+from crawler.model import Failed, Fault, Fetched, Known, Outcome
 from crawler.policy import media, urls
 
 aiohttp.set_zlib_backend(isal_zlib)
@@ -137,7 +137,14 @@ class HttpFetcher:
         self._seed_hosts.add(urls.host(url))
         self._routes.pop(urls.origin(url), None)
 
-    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
+    async def fetch(
+        self,
+        url: str,
+        most: int | None = None,
+        *,
+        whole: bool = False,
+        known: Known | None = None,
+    ) -> Outcome:
         """Make one request; see the port. The deadline covers it from DNS to the last byte."""
         origin = urls.origin(url)
         route = self._routes.get(origin) or self._route(origin)
@@ -149,6 +156,8 @@ class HttpFetcher:
         headers, nonce = None, None
         if self._wire.jar is not None or route.digest is not None:
             headers, nonce = self._own_headers(url, route)
+        if known is not None and known.validators:
+            headers = _conditional(headers, known)
         started = self._now()
         try:
             async with asyncio.timeout(self._wire.timeout) as deadline:
@@ -244,6 +253,16 @@ class _Connector(Connector):
         asked = super()._update_proxy_auth_header_and_build_proxy_req(req)
         asked._ssl = True  # -k is for the seeds' hosts: what the proxy hears is not theirs
         return asked
+
+
+def _conditional(headers: Mapping[str, str] | None, known: Known) -> Mapping[str, str]:
+    """Return headers that ask for a page only if it is not as it was."""
+    asked = CIMultiDict(headers or {})
+    if known.etag is not None:
+        asked["If-None-Match"] = known.etag
+    if known.modified is not None:
+        asked["If-Modified-Since"] = known.modified
+    return asked
 
 
 def _private(why: str) -> Failed:

@@ -4,6 +4,7 @@ where, what is broken. It only reads.
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -32,17 +33,43 @@ class Answer(NamedTuple):
 
 
 class Account(NamedTuple):
-    """How far a pass is: its number and start (seconds since the epoch), what it was begun
-    from, its balance, and the counts of errors by class and of skips by reason.
+    """How far a pass is: its number, its start (seconds since the epoch), why it ended (None: it
+    has not), what it was begun from, its balance, and the counts of errors by class and of skips
+    by reason.
     """
 
     run: int
     started: float
+    ended: str | None
     asked: dict[str, str]
     tally: Tally
     errors: dict[str, int]
     skips: dict[str, int]
     outputs: list[Mark]
+
+
+class Changed(NamedTuple):
+    """A page that is otherwise: ``change`` is new, changed or gone, ``reason`` why it is gone.
+
+    ``status_before`` and ``status_after`` are null where there was no page, or is none.
+    """
+
+    url: str
+    after: int
+    change: str
+    reason: str | None
+    status_before: int | None
+    status_after: int | None
+
+
+def _sum(url: str, after: int, steps: Sequence[Sequence[Any]]) -> Changed | None:
+    """Return what several changes come to, one after another; None: there and gone again."""
+    first, last = steps[0], steps[-1]
+    there_before, there_after = first[0] != "new", last[0] != "gone"
+    if not there_before and not there_after:
+        return None
+    change = "changed" if there_before and there_after else "gone" if there_before else "new"
+    return Changed(url, after, change, last[1], first[2] if there_before else None, last[3])
 
 
 class Inquiry:
@@ -69,16 +96,17 @@ class Inquiry:
 
     def account(self) -> Account:
         """Return the account of the last pass."""
-        run, started, *counts = self._one(
-            "SELECT number, started, discovered, fetched, redirected, failed, skipped, gone "
+        run, started, ended, *counts = self._one(
+            "SELECT number, started, ended, discovered, fetched, redirected, failed, skipped, gone "
             "FROM pass ORDER BY number DESC LIMIT 1"
         )
         left = counts[0] - sum(counts[1:])
         discovered, fetched, redirected, failed, skipped, gone = counts
-        why = "SELECT why, count(*) FROM url WHERE verdict = ? GROUP BY why"
+        why = f"SELECT why, count(*) FROM url WHERE verdict = ? AND pass = {run} GROUP BY why"  # noqa: S608 - a number
         return Account(
             run,
             started,
+            ended,
             dict(self._db.execute("SELECT name, value FROM asked")),
             Tally(discovered, fetched, redirected, failed, skipped, gone, left),
             dict(self._db.execute(why, ("error",))),
@@ -86,13 +114,48 @@ class Inquiry:
             [Mark(*each) for each in self._db.execute("SELECT name, bytes, crc FROM output")],
         )
 
+    def passes(self) -> Answer:
+        """Return a row a pass: its account, its changes, and how it ended (null: it has not)."""
+        return self.sql(
+            "SELECT number AS pass, datetime(started, 'unixepoch') AS started, ended, fetched AS "
+            "pages, redirected AS redirects, failed AS errors, skipped, "
+            "discovered - fetched - redirected - failed - skipped - gone AS 'left', "
+            "(SELECT count(*) FROM change WHERE pass = number AND kind = 'new') AS new, "
+            "(SELECT count(*) FROM change WHERE pass = number AND kind = 'changed') AS changed, "
+            "gone FROM pass ORDER BY number"
+        )
+
+    def changes(self, before: int | None = None, after: int | None = None) -> Iterator[Changed]:
+        """Yield what was otherwise in pass ``after`` than in ``before``, in order of URLs.
+
+        By default between the last pass and the one before it. Raises BadSetting.
+        """
+        (last,) = self._one("SELECT max(number) FROM pass")
+        after = last if after is None else after
+        before = after - 1 if before is None else before
+        if not 1 <= before < after <= last:
+            there = "only one pass" if last == 1 else f"passes 1 to {last}"
+            raise BadSetting(f"{self.path} has {there}: give an earlier pass and a later one")
+        rows = self._db.execute(
+            "SELECT url, kind, change.why, status_before, status_after FROM change "
+            "JOIN url USING (id) WHERE change.pass > ? AND change.pass <= ? "
+            "ORDER BY url, change.pass",
+            (before, after),
+        )
+        for url, steps in groupby(rows, key=lambda row: row[0]):
+            changed = _sum(url, after, [step[1:] for step in steps])
+            if changed is not None:
+                yield changed
+
     def sites(self) -> Answer:
         """Return a row a site: URLs by verdict, and its delay in seconds."""
         return self.sql(
             "SELECT site.name AS site, sum(verdict = 'page') AS pages, "
             "sum(verdict = 'redirect') AS redirects, sum(verdict = 'error') AS errors, "
-            "sum(verdict = 'skip') AS skipped, sum(verdict IS NULL) AS 'left', "
+            "sum(verdict = 'skip') AS skipped, sum(verdict = 'gone') AS gone, "
+            "sum(verdict IS NULL) AS 'left', "
             "round(site.delay, 3) AS delay FROM url JOIN site ON site.id = url.site "
+            "WHERE url.pass = (SELECT max(number) FROM pass) "
             "GROUP BY site.id ORDER BY count(*) DESC, site"
         )
 
@@ -113,7 +176,8 @@ class Inquiry:
         failed = {
             row: said
             for row, *said in self._db.execute(
-                "SELECT id, url, why, status FROM url WHERE verdict = 'error' ORDER BY id"
+                "SELECT id, url, why, status FROM url WHERE verdict = 'error' "
+                "AND pass = (SELECT max(number) FROM pass) ORDER BY id"
             )
         }
         sources: dict[int, list[int]] = {row: [] for row in failed}
@@ -132,8 +196,8 @@ class Inquiry:
         rows = (
             (url, status, self._url(unpack(links)[0]) if links else None)
             for url, status, links in self._db.execute(
-                "SELECT url, status, links FROM url LEFT JOIN page USING (id) "
-                "WHERE verdict = 'redirect' ORDER BY url.id"
+                "SELECT url, url.status, links FROM url LEFT JOIN page USING (id) "
+                "WHERE url.verdict = 'redirect' ORDER BY url.id"
             )
         )
         return Answer(("url", "status", "location"), rows)
@@ -176,7 +240,8 @@ class Inquiry:
             each
             for row in rows
             for each in self._db.execute(
-                "SELECT url, verdict, status FROM url WHERE id = ?", (row,)
+                "SELECT url, verdict, iif(verdict IS NULL, NULL, status) FROM url WHERE id = ?",
+                (row,),
             )
         )
         return Answer(("url", "verdict", "status"), said)

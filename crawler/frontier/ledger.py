@@ -9,33 +9,23 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import msgspec
 
+from crawler.frontier import passes
+from crawler.frontier.found import Found, Row
 from crawler.frontier.loans import Loans, Out
+from crawler.frontier.lore import Lore
 from crawler.frontier.past import recall
-from crawler.frontier.seen import Seen, pack
+from crawler.frontier.seen import Met, Seen
 from crawler.frontier.state import State
 from crawler.frontier.whole import stamp
-from crawler.model import Holding, Lease, Link, Mark, Past, Settled, Tally, Target, Verdict
+from crawler.model import Gone, Holding, Lease, Link, Mark, Past, Settled, Tally, Target, Verdict
 from crawler.policy import urls
-
-Row = tuple[Any, ...]
-"""Column values in the order of a statement."""
+from crawler.ports import Ending
 
 LONGEST_BLOCK, LONGEST_AGAIN = 3_600.0, 120.0
 """Seconds that a site, or a URL to be tried again, waits at most when a run begins."""
-
-_COLUMNS = "id, site, fp, url, pass, level, depth, hops, via, seed, meta, stamp"
-_VALUES = f"({', '.join('?' * (_COLUMNS.count(',') + 1))})"
-_NEW_ROW = f"INSERT INTO url ({_COLUMNS}) VALUES {_VALUES}"  # noqa: S608 - names of ours
-
-AT_ONCE = 50
-"""Rows that one statement inserts: 1.1 µs a row against 1.9 one by one."""
-
-_NEW_ROWS = _NEW_ROW + f", {_VALUES}" * (AT_ONCE - 1)
-
 
 # The first mark is made before anything is written; one before it is of another file.
 _MARK = """
@@ -49,12 +39,20 @@ class Ledger:
     """The books of one run; its verbs are those of the Frontier port.
 
     ``clock`` gives monotonic seconds. With ``by_level`` a site's URLs of one depth are lent
-    only after all of the depth above have ended. No site known is lent before ``pause``
-    seconds, or its own delay, have passed.
+    only after all of the depth above have ended; ``deepest`` is the depth from which on links
+    are not followed. No site known is lent before ``pause`` seconds, or its own delay, have
+    passed. Pages fetched less than ``max_age`` seconds ago are lent as moot.
     """
 
     def __init__(
-        self, state: State, clock: Callable[[], float], pause: float, *, by_level: bool
+        self,
+        state: State,
+        clock: Callable[[], float],
+        pause: float,
+        *,
+        by_level: bool,
+        deepest: int | None = None,
+        max_age: float | None = None,
     ) -> None:
         self._state = state
         self._clock = clock
@@ -65,7 +63,11 @@ class Ledger:
         self._tally = Tally()
         self.past = Past()
         self.take_up(pause)
-        self._loans = Loans(state, self._now, by_level=by_level)
+        fresh = math.inf if max_age is None else self._now() - max_age
+        self._lore = Lore(state, self._pass, deepest, fresh)
+        levels = by_level or bool(self._pass.rolling)
+        lore = self._lore if self._pass.number > 1 else None
+        self._loans = Loans(state, self._now, lore, by_level=levels)
         self._loans.look_round()
 
     @property
@@ -94,35 +96,42 @@ class Ledger:
         ).fetchone()
         left = discovered - fetched - redirected - failed - skipped - gone
         self._tally = Tally(discovered, fetched, redirected, failed, skipped, gone, left)
+        self._pass = passes.latest(db)
         (self._last,) = db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()
         self._seen = Seen(db, merged)
+        self._met = Met(db, self._pass.base, run)
         self.past = recall(db, run)
 
     def add(self, targets: Sequence[Target]) -> int:
-        """Accept the targets not seen before; return how many there were."""
-        before, site_row = self._last, self._loans.row
+        """Accept the targets not met before in this pass; return how many there were."""
+        found = Found()
         with self._state.commit():
             self._seen.look_up(targets)
-            rows: list[Row] = []
-            sites: Counter[str] = Counter()
             for each in targets:
-                if self._seen.row(each.fp) is not None:
+                number = self._seen.row(each.fp)
+                if number is not None and number in self._met:
                     continue
                 itself = each.seed == each.url
                 seed, meta = (None, each.meta) if itself else (self._row_of(each.seed), None)
                 level = each.depth if self._by_level else 0
-                self._last += 1
-                self._seen.add(each.fp, self._last)
+                again = number is not None
+                if number is None:
+                    number = self._last = self._last + 1
+                    self._seen.add(each.fp, number)
                 row = (
-                    self._last, site_row(each.site), each.fp, each.url, self.past.run, level,
+                    number, self._loans.row(each.site), each.fp, each.url, self.past.run, level,
                     each.depth, each.hops, each.via, seed, meta,
                 )  # fmt: skip
-                rows.append((*row, stamp(row)))
-                sites[each.site] += 1
-            self._take_in(rows, sites)
-            self._loans.tidy(set(sites))
+                if again:
+                    self._met.add([number])
+                    found.reopen(each.site, row)
+                else:
+                    found.new.append((*row, stamp(row)))
+                    found.sites[each.site] += 1
+            self._take_in(found)
+            self._loans.tidy(set(found.sites))
         self._loans.look_round()
-        return int(self._last - before)
+        return len(found.new) + len(found.again)
 
     def claim(self, sites: int, per_site: int) -> list[Holding]:
         """Lend, up to so many sites and so many URLs of each in all."""
@@ -136,10 +145,12 @@ class Ledger:
         loans, now = self._loans, self._now()
         taken = [(each, out) for each in batch if (out := loans.take_home(each.lease))]
         with self._state.commit():
-            rows, sites, pages = self._follow(taken)
-            self._take_in(rows, sites)
-            self._write(taken, pages, marks, now)
+            found = self._follow(taken, now)
+            self._take_in(found)
+            self._write(taken, found.pages, marks, now)
             self._count(Counter(each.verdict for each, _ in taken))
+            if unsure := sum(each.unsure for each, _ in taken):
+                self._store(self._pass._replace(unsure=self._pass.unsure + unsure))
             ended = {each.lease.target.site: 0 for each, _ in taken}
             for each, _ in taken:
                 if each.verdict is None:
@@ -148,7 +159,7 @@ class Ledger:
                     ended[each.lease.target.site] += 1
             for name, many in ended.items():
                 loans.shrink(name, many)
-            loans.tidy(ended.keys() | sites.keys())
+            loans.tidy(ended.keys() | found.sites.keys())
         if self._seen.full:
             with self._state.commit():
                 self._seen.merge(self._last)
@@ -170,25 +181,63 @@ class Ledger:
     def _now(self) -> float:
         return self._clock() + self._since
 
-    def _follow(
-        self, taken: Sequence[tuple[Settled, Out]]
-    ) -> tuple[list[Row], Counter[str], list[Row]]:
-        """Return rows for the URLs seen for the first time, how many a site has, and what
-        pages say. The inner loop runs for every link of every page.
+    def sweep(self) -> int:
+        """Open the pages that nothing led to, if the pass has seen enough to say so."""
+        this, many = self._pass, 0
+        if not this.alike or this.unsure or this.rolling:
+            return 0
+        with self._state.commit():
+            for pages in self._lore.unmet():
+                found = Found()
+                for site, *row in pages:
+                    row[4] = this.number
+                    found.reopen(site, tuple(row))
+                self._met.add(row[0] for row in found.again)
+                self._take_in(found, why=Gone.UNLINKED)
+                self._loans.tidy(set(found.sites))
+                many += len(found.again)
+        self._loans.look_round()
+        return many
+
+    def unconfirmed(self) -> int:
+        """Return how many known pages nothing has led to."""
+        return self._lore.count_unmet() if self._pass.alike else 0
+
+    def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+        """Commit marks, and why the pass has ended (None: it has not)."""
+        with self._state.commit():
+            self._mark(marks)
+            if reason is not None:
+                self._store(self._pass._replace(ended=reason))
+
+    def _mark(self, marks: Sequence[Mark]) -> None:
+        rows = [(mark.name, mark.offset, mark.crc, mark.closed) for mark in marks]
+        self._state.db.executemany(_MARK, rows)
+
+    def _store(self, this: passes.Pass) -> None:
+        passes.store(self._state.db, this)
+        self._pass = this
+
+    def _follow(self, taken: Sequence[tuple[Settled, Out]], now: float) -> Found:
+        """Return where URLs lead that have ended. The inner loop runs for every link of every
+        page.
         """
         site_row = self._loans.row
         self._seen.look_up(link for settled, _ in taken for link in settled.found)
-        rows: list[Row] = []
-        pages: list[Row] = []
-        sites: Counter[str] = Counter()
+        found = Found()
+        rows, sites = found.new, found.sites
         new, old = self._seen.new, self._seen.old
-        last, run = self._last, self.past.run
+        last, run, known = self._last, self.past.run, self._pass.base > 0
         for settled, out in taken:
             parent = settled.lease.target
-            depth, hops = (parent.depth, parent.hops + 1) if settled.hop else (parent.depth + 1, 0)
+            hop = settled.hop
+            links = []
+            if settled.replay:
+                led = self._lore.led(out.row, parent.depth)
+                hop = hop or led.hop
+            depth, hops = (parent.depth, parent.hops + 1) if hop else (parent.depth + 1, 0)
             level = depth if self._by_level else 0
             named = (run, level, depth, hops, out.row, out.row if out.seed is None else out.seed)
-            links = []
             for link in settled.found:
                 fp = link.fp
                 number = new.get(fp) or old.get(fp)
@@ -199,30 +248,42 @@ class Ledger:
                     rows.append((*row, stamp(row)))
                     sites[link.site] += 1
                 links.append(number)
-            if links or settled.etag or settled.modified:
-                pages.append((out.row, settled.etag, settled.modified, pack(links)))
+            if settled.replay:
+                links = list(dict.fromkeys((*links, *led.rows)))
+            if known and (unmet := self._met.missing(links)):
+                self._meet(unmet, named, found)
+            page = self._lore.note(settled, out.row, links, now)
+            if page is not None:
+                found.pages.append(page)
         self._last = last
-        return rows, sites, pages
+        return found
 
-    def _take_in(self, rows: Sequence[Row], sites: Counter[str]) -> None:
-        """Write new URLs down, so many a site."""
-        if not rows:
+    def _meet(self, numbers: Sequence[int], named: Row, found: Found) -> None:
+        """Have URLs that passes before know open again, named by a page of this one."""
+        self._met.add(numbers)
+        for site, *row in self._state.db.execute(
+            "SELECT site.name, url.id, url.site, fp, url FROM url JOIN site ON site.id = url.site "
+            "WHERE url.id IN (SELECT value FROM json_each(?))",
+            (msgspec.json.encode(numbers).decode(),),
+        ):
+            found.reopen(site, (*row, *named, None))
+
+    def _take_in(self, found: Found, why: Gone | None = None) -> None:
+        """Write new URLs down, and open others again."""
+        many = len(found.new) + len(found.again)
+        if not many:
             return
         db = self._state.db
-        whole = len(rows) - len(rows) % AT_ONCE
-        for start in range(0, whole, AT_ONCE):
-            db.execute(_NEW_ROWS, [value for row in rows[start : start + AT_ONCE] for value in row])
-        db.executemany(_NEW_ROW, rows[whole:])
-        for name, many in sites.items():
-            self._loans.grow(name, many)
+        found.write(db, why)
+        for name, each in found.sites.items():
+            self._loans.grow(name, each, found.first.get(name))
         db.execute(
-            "UPDATE pass SET discovered = discovered + ? WHERE number = ?",
-            (len(rows), self.past.run),
+            "UPDATE pass SET discovered = discovered + ? WHERE number = ?", (many, self.past.run)
         )
         self._tally = msgspec.structs.replace(
             self._tally,
-            discovered=self._tally.discovered + len(rows),
-            left=self._tally.left + len(rows),
+            discovered=self._tally.discovered + many,
+            left=self._tally.left + many,
         )
 
     def _write(
@@ -234,7 +295,7 @@ class Ledger:
     ) -> None:
         """Write down how URLs ended or when they are due again, and how far outputs are."""
         db = self._state.db
-        db.executemany("INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?)", pages)
+        self._lore.write([(each, out.row) for each, out in taken], pages)
         db.executemany(
             "UPDATE url SET verdict = ?, status = ?, why = ?, due = NULL WHERE id = ?",
             [
@@ -251,7 +312,7 @@ class Ledger:
                 if each.verdict is None
             ],
         )
-        db.executemany(_MARK, [(mark.name, mark.offset, mark.crc, mark.closed) for mark in marks])
+        self._mark(marks)
 
     def _count(self, verdicts: Counter[Verdict | None]) -> None:
         """Add verdicts to the account of the pass."""
@@ -260,17 +321,18 @@ class Ledger:
             return
         self._state.db.execute(
             "UPDATE pass SET fetched = fetched + ?, redirected = redirected + ?, "
-            "failed = failed + ?, skipped = skipped + ? WHERE number = ?",
+            "failed = failed + ?, skipped = skipped + ?, gone = gone + ? WHERE number = ?",
             (*counts, self.past.run),
         )
         before = self._tally
-        fetched, redirected, failed, skipped = counts
+        fetched, redirected, failed, skipped, gone = counts
         self._tally = msgspec.structs.replace(
             before,
             fetched=before.fetched + fetched,
             redirected=before.redirected + redirected,
             failed=before.failed + failed,
             skipped=before.skipped + skipped,
+            gone=before.gone + gone,
             left=before.left - sum(counts),
         )
 

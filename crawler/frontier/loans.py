@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from crawler.frontier.lore import COLUMNS, Lore
 from crawler.frontier.state import State
 from crawler.model import Holding, Lease, Target
 
@@ -18,15 +19,12 @@ MOST_SITES = 100_000
 
 _LEND = """
     SELECT u.id, u.fp, u.level, u.url, u.depth, u.hops, u.attempt, u.seed,
-           coalesce(v.url, u.via), coalesce(s.url, u.url), coalesce(s.meta, u.meta)
+           coalesce(v.url, u.via), coalesce(s.url, u.url), coalesce(s.meta, u.meta){lore}
     FROM url u INDEXED BY {index} LEFT JOIN url v ON v.id = u.via LEFT JOIN url s ON s.id = u.seed
-    WHERE u.site = ? AND {which}
+    {pages} WHERE u.site = ? AND {which}
 """
-_FRESH = _LEND.format(
-    index="open",
-    which="u.verdict IS NULL AND u.due IS NULL AND u.level = ? AND u.id > ? ORDER BY u.id",
-)
-_AGAIN = _LEND.format(index="again", which="u.due <= ? ORDER BY u.due")
+_FRESH = "u.verdict IS NULL AND u.due IS NULL AND u.level = ? AND u.id > ? ORDER BY u.id"
+_AGAIN = "u.due <= ? ORDER BY u.due"
 
 
 @dataclass(slots=True)
@@ -66,12 +64,21 @@ class Loans:
     ``now`` gives the time as the file has it. With ``by_level`` URLs of one level are lent
     only after all of the level above have ended. ``due`` is when there may be more to lend
     (inf: not before a settlement), ``waiting`` how many sites wait for another's place.
+    ``lore`` is what passes before this one know.
     Whoever changes anything calls :meth:`look_round` when it is done.
     """
 
-    def __init__(self, state: State, now: Callable[[], float], *, by_level: bool) -> None:
+    def __init__(
+        self, state: State, now: Callable[[], float], lore: Lore | None, *, by_level: bool
+    ) -> None:
         self._state = state
         self._now = now
+        self._lore = lore
+        told = {"lore": "", "pages": ""}
+        if lore is not None:
+            told = {"lore": f", {COLUMNS}", "pages": "LEFT JOIN page p ON p.id = u.id"}
+        self._fresh = _LEND.format(index="open", which=_FRESH, **told)
+        self._again = _LEND.format(index="again", which=_AGAIN, **told)
         self._by_level = by_level
         self._per_site = self._most = 1
         self._tokens = count(1)
@@ -143,13 +150,15 @@ class Loans:
                 site.leaving = site.due > now
                 self._tidy(site)
 
-    def grow(self, name: str, many: int) -> None:
-        """Note that a site has so many URLs more."""
+    def grow(self, name: str, many: int, first: int | None = None) -> None:
+        """Note that a site has so many URLs more; rows from ``first`` on are open again."""
         db = self._state.db
         site = self._held.get(name)
         if site is not None:
             site.open += many
             site.more = True
+            if first is not None:
+                site.cursor = min(site.cursor, first - 1)
             db.execute("UPDATE site SET open = ? WHERE id = ?", (site.open, site.row))
             return
         (now_open,) = db.execute(
@@ -214,7 +223,7 @@ class Loans:
         if site.wake <= now:
             self._lend_again(site, now, leases)
         if site.more:
-            for row in self._state.db.execute(_FRESH, (site.row, level, site.cursor)):
+            for row in self._state.db.execute(self._fresh, (site.row, level, site.cursor)):
                 if len(site.out) == self._per_site:
                     break
                 site.cursor = row[0]
@@ -226,7 +235,7 @@ class Loans:
 
     def _lend_again(self, site: _Site, now: float, leases: list[Lease]) -> None:
         """Lend what is to be tried again and is due; note when the next of these is."""
-        for row in self._state.db.execute(_AGAIN, (site.row, now)):
+        for row in self._state.db.execute(self._again, (site.row, now)):
             if len(site.out) == self._per_site:
                 return
             if row[2] == site.level:
@@ -239,10 +248,11 @@ class Loans:
 
     def _hand_out(self, site: _Site, row: tuple[Any, ...], leases: list[Lease]) -> None:
         """Lend one row, unless it is out already."""
-        number, fp, _, url, depth, hops, attempt, seed_row, via, seed, meta = row
+        number, fp, _, url, depth, hops, attempt, seed_row, via, seed, meta, *lore = row
         if fp not in site.out:
+            known, moot = (None, None) if self._lore is None else self._lore.of(depth, lore)
             target = Target(url, site.name, fp, seed, via, depth, hops, meta)
-            lease = Lease(target, next(self._tokens), attempt)
+            lease = Lease(target, next(self._tokens), attempt, known, moot)
             site.out[fp] = Out(lease.token, number, seed_row)
             leases.append(lease)
 

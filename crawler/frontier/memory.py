@@ -12,6 +12,7 @@ from itertools import count
 
 from crawler.frontier.budget import Budget
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
+from crawler.ports import Ending
 
 MOST_PACES = 100_000
 """Sites without URLs whose pace is remembered."""
@@ -173,10 +174,22 @@ class MemoryFrontier:
             redirected=self._ended[Verdict.REDIRECTED],
             failed=self._ended[Verdict.FAILED],
             skipped=self._ended[Verdict.SKIPPED],
+            gone=self._ended[Verdict.GONE],
             left=self._left,
             due=max(0.0, min(dues) - self._clock()) if dues else None,
             waiting=self._waiting if full else 0,
         )
+
+    async def sweep(self) -> int:
+        """Nothing is known of passes before."""
+        return 0
+
+    async def unconfirmed(self) -> int:
+        """Nothing is known of passes before."""
+        return 0
+
+    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+        """Nothing outlives the process."""
 
     def _lender(self, lease: Lease) -> _Site | None:
         """Return the site that has lent exactly this lease, or None."""

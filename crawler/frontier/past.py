@@ -12,22 +12,36 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
         Ended(Verdict(verdict), why, status, bool(seeds), many, url)
         for verdict, why, status, seeds, many, url in db.execute(
             "SELECT verdict, why, status, depth = 0, count(*), url FROM url "
-            "WHERE verdict IS NOT NULL GROUP BY 1, 2, 3, 4"
+            "WHERE verdict IS NOT NULL AND pass = ? GROUP BY 1, 2, 3, 4",
+            (run,),
         )
     ]
-    (open_seeds,) = db.execute(
-        "SELECT count(*) FROM url WHERE depth = 0 AND via IS NULL AND verdict IS NULL"
-    ).fetchone()
+    seeds = db.execute(
+        "SELECT url, verdict IS NULL FROM url WHERE depth = 0 AND via IS NULL AND pass = ?", (run,)
+    ).fetchall()
     marks = [Mark(*each) for each in db.execute("SELECT name, bytes, crc, closed FROM output")]
-    seeds = [url for (url,) in db.execute("SELECT url FROM url WHERE depth = 0 AND via IS NULL")]
-    return Past(run, marks, ended, seeds, _widened(db), open_seeds)
+    changes = db.execute("SELECT kind, count(*) FROM change WHERE pass = ? GROUP BY 1", (run,))
+    return Past(
+        run,
+        marks,
+        ended,
+        [url for url, _ in seeds],
+        _widened(db, run),
+        sum(is_open for _, is_open in seeds),
+        dict(changes.fetchall()),
+    )
 
 
-def _widened(db: sqlite3.Connection) -> list[tuple[str, str]]:
-    """Return (seed, target) for the redirects of seeds: they may have widened the scope."""
+def _widened(db: sqlite3.Connection, run: int) -> list[tuple[str, str]]:
+    """Return (seed, target) for the redirects of seeds: they may have widened the scope.
+
+    Also of those that are open again: what they led to may be open, too.
+    """
     redirects = db.execute(
-        "SELECT coalesce(s.url, u.url), page.links FROM url u JOIN page USING (id) "
-        "LEFT JOIN url s ON s.id = u.seed WHERE u.depth = 0 AND u.verdict = 'redirect'"
+        "SELECT coalesce(s.url, u.url), page.links FROM url u JOIN page ON page.id = u.id "
+        "LEFT JOIN url s ON s.id = u.seed WHERE u.depth = 0 AND u.pass = ? AND (u.verdict = "
+        "'redirect' OR u.verdict IS NULL AND page.verdict = 'redirect')",
+        (run,),
     ).fetchall()
     return [
         (seed, to)

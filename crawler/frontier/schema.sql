@@ -4,7 +4,11 @@
 -- What was asked for: the settings that give the crawl its meaning, as JSON. No secrets.
 CREATE TABLE asked (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
--- The account of each pass. `merged` is the last url that `seen` knows.
+-- The account of each pass. `merged` is the last url that `seen` knows; `base` the last one that
+-- was there when the pass began, and `since` the pass from which on the same is asked for as in
+-- this one. `rolling`: what was fetched longest ago goes first; `unsure` counts ends that tell
+-- nothing of what is there. `ended` is why there is no more to come, at `finished`; `stamp` is
+-- the CRC-32 of number, base, since, rolling, unsure and ended.
 CREATE TABLE pass (
     number INTEGER PRIMARY KEY,
     started REAL NOT NULL,
@@ -14,7 +18,14 @@ CREATE TABLE pass (
     failed INTEGER NOT NULL DEFAULT 0,
     skipped INTEGER NOT NULL DEFAULT 0,
     gone INTEGER NOT NULL DEFAULT 0,
-    merged INTEGER NOT NULL DEFAULT 0
+    merged INTEGER NOT NULL DEFAULT 0,
+    base INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    rolling INTEGER NOT NULL,
+    unsure INTEGER NOT NULL,
+    ended TEXT CHECK (ended IN ('drained', 'max_pages')),
+    finished REAL,
+    stamp INTEGER NOT NULL
 );
 
 -- `open` counts the site's urls without verdict; it may be visited again from `due` on,
@@ -29,10 +40,13 @@ CREATE TABLE site (
 );
 CREATE INDEX waiting ON site (next) WHERE next IS NOT NULL;
 
--- Every url accepted, in the order found. `via` is the url that named it (a text where that
--- is none of the crawl: a robots.txt), `seed` the seed it descends from (null: itself),
--- `level` the depth, or 0 where depth does not order the crawl, `due` when it is to be tried
--- again, `why` an error class or a skip reason, `stamp` the CRC-32 of the columns before it.
+-- Every url accepted, in the order first found. `pass` is the last in which it was met, and
+-- what follows is of that: `via` the url that named it (a text where that is none of the crawl:
+-- a robots.txt), `seed` the seed it descends from (null: itself), `level` what orders the urls
+-- of a site (the depth, or 0 where that does not), `due` when it is to be tried again, `verdict`
+-- how it ended (null: it is open; left: the pass ended first), `why` an error class, a skip
+-- reason, or why it is gone; status and `why` of an open url are of its last end. `stamp` is the
+-- CRC-32 of the columns before it.
 CREATE TABLE url (
     id INTEGER PRIMARY KEY,
     site INTEGER NOT NULL,
@@ -64,14 +78,38 @@ CREATE TABLE seen (
     PRIMARY KEY (site, fp)
 ) WITHOUT ROWID;
 
--- What a page, a redirect or a sitemap said: validators, and the urls it leads to as an array
--- of little-endian 32-bit ids.
+-- What a page, a redirect or a sitemap said when it last answered, in `pass` and at `fetched`:
+-- validators, and the urls it leads to as an array of little-endian 32-bit ids; with `hop` these
+-- are no deeper than itself, which was at `depth`. `digest` is what it is compared by. A page
+-- that is gone has no row. `stamp` is the CRC-32 of the columns before it.
 CREATE TABLE page (
     id INTEGER PRIMARY KEY,
     etag TEXT,
     modified TEXT,
-    links BLOB NOT NULL
+    links BLOB NOT NULL,
+    verdict TEXT NOT NULL,
+    status INTEGER,
+    hop INTEGER NOT NULL,
+    depth INTEGER NOT NULL,
+    digest BLOB,
+    fetched REAL NOT NULL,
+    pass INTEGER NOT NULL,
+    stamp INTEGER NOT NULL
 );
+
+-- What was otherwise than on the pass before: pages that were new, changed, or gone (`why`),
+-- the status before and after, and for the fields selected, where there are any, both as JSON.
+CREATE TABLE change (
+    pass INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    why TEXT,
+    status_before INTEGER,
+    status_after INTEGER,
+    fields_before BLOB,
+    fields_after BLOB,
+    PRIMARY KEY (pass, id)
+) WITHOUT ROWID;
 
 -- How far each output had been written at the last commit, and the CRC-32 of those bytes; and
 -- the same for what it held before the crawl. `closed`: a run has ended with it, and nothing of

@@ -97,6 +97,34 @@ class Seen:
             self.old = {}
 
 
+class Met:
+    """Which of the URLs known from passes before have been met in this one: a bit for each.
+
+    ``base`` is the last of those rows; all after it are of this pass.
+    """
+
+    def __init__(self, db: sqlite3.Connection, base: int, run: int) -> None:
+        self._base = base
+        self._bits = bytearray(base // 8 + 1)
+        if base:
+            rows = db.execute("SELECT id FROM url WHERE id <= ? AND pass = ?", (base, run))
+            self.add(row for (row,) in rows)
+
+    def __contains__(self, row: int) -> bool:
+        return row > self._base or bool(self._bits[row >> 3] & 1 << (row & 7))
+
+    def add(self, rows: Iterable[int]) -> None:
+        """Note that these rows, of passes before, have been met."""
+        bits = self._bits
+        for row in rows:
+            bits[row >> 3] |= 1 << (row & 7)
+
+    def missing(self, rows: Iterable[int]) -> list[int]:
+        """Return those of the rows that have not been met."""
+        base, bits = self._base, self._bits
+        return [row for row in rows if row <= base and not bits[row >> 3] & 1 << (row & 7)]
+
+
 def pack(rows: Sequence[int]) -> bytes:
     """Return the rows that a page links to as the blob it keeps: four bytes each."""
     return struct.pack(f"<{len(rows)}I", *rows)

@@ -8,10 +8,13 @@ open. Every verb runs in the file's one thread, so that none sees another half d
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from crawler.frontier.asked import Asked
 from crawler.frontier.budget import Budget
 from crawler.frontier.ledger import Ledger
-from crawler.frontier.state import Asked, Ready, State
+from crawler.frontier.passes import Goal
+from crawler.frontier.state import Ready, State
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target
+from crawler.ports import Ending
 
 
 class SqliteFrontier:
@@ -37,19 +40,30 @@ class SqliteFrontier:
         max_pages: int | None = None,
         *,
         by_level: bool = False,
+        deepest: int | None = None,
+        max_age: float | None = None,
         pause: float = 0.0,
         fresh: bool = False,
         full: bool = False,
     ) -> AsyncIterator["SqliteFrontier"]:
         """Open the state at ``path``, made if need be; close it at the end.
 
-        For ``asked``, ``ready``, ``fresh`` and ``full`` see :meth:`State.open`, for ``by_level``
-        and ``pause`` :class:`Ledger`. ``clock`` gives monotonic seconds; ``max_pages`` counts
-        over the runs of a pass. Raises TryLater, StateUnusable, BadSetting.
+        For ``asked``, ``ready``, ``fresh`` and ``full`` see :meth:`State.open`, for ``by_level``,
+        ``deepest``, ``pause`` and ``max_age`` :class:`Ledger`. ``clock`` gives monotonic seconds;
+        ``max_pages`` counts over the runs of a pass. Raises TryLater, StateUnusable, BadSetting.
         """
-        state = await State.open(path, asked, ready, fresh=fresh, full=full)
+        goal = Goal(max_pages, aging=max_age is not None)
+        state = await State.open(path, asked, ready, goal, fresh=fresh, full=full)
         try:
-            ledger = await state.run(cls.books, state, clock, pause, by_level=by_level)
+            ledger = await state.run(
+                cls.books,
+                state,
+                clock,
+                pause,
+                by_level=by_level,
+                deepest=deepest,
+                max_age=max_age,
+            )
             yield cls(state, ledger, max_pages)
         finally:
             await state.close()
@@ -96,3 +110,15 @@ class SqliteFrontier:
     async def tally(self) -> Tally:
         """Return the account of the pass as of the last commit."""
         return self._ledger.tally
+
+    async def sweep(self) -> int:
+        """Open the known pages that nothing led to."""
+        return await self._state.run(self._ledger.sweep)
+
+    async def unconfirmed(self) -> int:
+        """Return how many known pages nothing has led to."""
+        return await self._state.run(self._ledger.unconfirmed)
+
+    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+        """Commit marks, and why the pass has ended."""
+        await self._state.run(self._ledger.end, reason, marks)

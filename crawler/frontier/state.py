@@ -8,24 +8,24 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
-from crawler.destination import part_number
-from crawler.errors import BadSetting, StateUnusable, WriteFailed
+from crawler.errors import StateUnusable, WriteFailed
+from crawler.frontier import passes
+from crawler.frontier.asked import Asked
 from crawler.frontier.lock import Lock
+from crawler.frontier.passes import ALL, Goal
 from crawler.frontier.whole import wrong
 from crawler.model import Mark
 
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""
 
-FORMAT = 1
+FORMAT = 2
 """PRAGMA user_version of the files that this version writes."""
 
 MAGIC = b"SQLite format 3\0"
@@ -38,38 +38,6 @@ T = TypeVar("T")
 
 Ready = Callable[[Sequence[Mark]], Awaitable[None]]
 """What opens the outputs: called with how far each of those that a state owns is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a crawl is asked for that gives it its meaning: flag → value as people type it.
-
-    ``outputs`` are the files it writes.
-    """
-
-    flags: Mapping[str, str]
-    outputs: Sequence[str] = ()
-
-    def writes(self, name: str) -> bool:
-        """Whether a file is an output, or one of the numbered files of one."""
-        return any(part_number(name, output) for output in self.outputs)
-
-    def compare(self, path: str, before: Mapping[str, str]) -> None:
-        """Raise BadSetting if another crawl than this is in the state."""
-        for flag, value in self.flags.items():
-            was = before.get(flag, value)
-            if was != value:
-                raise BadSetting(
-                    f"the crawl in {path} was begun {_phrase(flag, was)}, not "
-                    f"{_phrase(flag, value)}: give the same options to go on with it, another "
-                    "--state, or --fresh to start anew"
-                )
-
-
-def _phrase(flag: str, value: str) -> str:
-    if not flag.startswith("--"):
-        return f"from {value}" if value else "from --input"
-    return f"with {flag} {value}" if value else f"without {flag}"
 
 
 class State:
@@ -88,7 +56,14 @@ class State:
 
     @classmethod
     async def open(
-        cls, path: str, asked: Asked, ready: Ready, *, fresh: bool = False, full: bool = False
+        cls,
+        path: str,
+        asked: Asked,
+        ready: Ready,
+        goal: Goal = ALL,
+        *,
+        fresh: bool = False,
+        full: bool = False,
     ) -> Self:
         """Open or make the state at ``path``, for us alone.
 
@@ -96,17 +71,18 @@ class State:
         raises leaves everything as it was. ``fresh`` forgets the crawl in the file: its
         outputs are then as they were before it. ``full`` makes commits outlast a power
         failure. Raises TryLater if it is in use, StateUnusable if it cannot be used,
-        BadSetting if the crawl in it is another one than ``asked`` for.
+        BadSetting if the pass that a run with this ``goal`` goes on with is another one than
+        ``asked`` for.
         """
         path = real(path)
         recognise(path)
         state = cls(path, Lock.take(path))
         try:
-            marks = await state.run(state._look, asked, fresh)
+            marks = await state.run(state._look, asked, goal, fresh)
             await ready(marks or ())
             if marks is None or fresh:
                 await state.run(_make, path, asked, marks or ())
-            await state.run(state._connect, asked, full)
+            await state.run(state._connect, asked, goal, full)
         except BaseException:
             await state.close()
             raise
@@ -155,7 +131,7 @@ class State:
             self.broken = error
             raise
 
-    def _look(self, asked: Asked, fresh: bool) -> list[Mark] | None:
+    def _look(self, asked: Asked, goal: Goal, fresh: bool) -> list[Mark] | None:
         """Return how far outputs are written, or None where there is no state yet."""
         if _is_new(self.path):
             return None
@@ -166,13 +142,13 @@ class State:
             if fresh:
                 before = reader.execute("SELECT name, bytes_before, crc_before FROM output")
                 return [Mark(*each) for each in before if asked.writes(each[0])]
-            (begun,) = reader.execute("SELECT max(discovered) FROM pass").fetchone()
-            if begun:  # else nothing has come of the command before: this one counts
-                asked.compare(self.path, dict(reader.execute("SELECT name, value FROM asked")))
+            begun = passes.discovered(reader)
+            if begun and passes.goes_on(reader, goal):  # else this command counts
+                asked.compare(self.path, _before(reader))
             marks = reader.execute("SELECT name, bytes, crc, closed FROM output")
             return [Mark(*each) for each in marks]
 
-    def _connect(self, asked: Asked, full: bool) -> None:
+    def _connect(self, asked: Asked, goal: Goal, full: bool) -> None:
         self.db = sqlite3.connect(Path(self.path).absolute(), isolation_level=None)
         # A checkpoint per 16 MB of changes; 16 MB of pages in memory.
         self.db.executescript(
@@ -180,8 +156,13 @@ class State:
             "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000;"
         )
         with self.commit():
+            passes.take_up(self.db, goal, changed=not asked.means(_before(self.db)))
             rows = asked.flags.items()
             self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
+
+
+def _before(db: sqlite3.Connection) -> dict[str, str]:
+    return dict(db.execute("SELECT name, value FROM asked"))
 
 
 def real(path: str) -> str:
@@ -240,6 +221,11 @@ def _identify(path: str, db: sqlite3.Connection) -> None:
         raise StateUnusable(
             f"{path} was written by a newer crawler (format {version}); update this one, or give "
             "another --state"
+        )
+    if version < FORMAT:
+        raise StateUnusable(
+            f"{path} was written by an older crawler (format {version}), and cannot be gone on "
+            "with: move it and its outputs away and start again, or give another --state"
         )
 
 
@@ -303,7 +289,7 @@ def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:
                 + Path(__file__).with_name("schema.sql").read_text()
                 + f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
             )
-            db.execute("INSERT INTO pass (number, started) VALUES (1, ?)", (time.time(),))
+            passes.store(db, passes.Pass(1, 0, 1))
             db.executemany("INSERT INTO asked VALUES (?, ?)", asked.flags.items())
             db.executemany(
                 "INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3, 0)",

@@ -1,8 +1,8 @@
 """Is a state file whole? What SQLite's own check cannot know: whether values are what we wrote.
 
 A disk that rots, or a copy cut short, must not turn into a crawl that quietly leaves out a
-URL or fetches it twice. So each row of ``url`` carries a stamp of what was written, and what
-is told twice is compared. It costs about 3 µs a URL, once a run.
+URL or fetches it twice. So each row of ``url``, ``page`` and ``pass`` carries a stamp of what was
+written, and what is told twice is compared. It costs about 3 µs a row, once a run.
 """
 
 import sqlite3
@@ -13,7 +13,13 @@ import msgspec
 
 _encode = msgspec.msgpack.Encoder().encode
 
-_STAMPED = "SELECT id, site, fp, url, pass, level, depth, hops, via, seed, meta, stamp FROM url"
+_STAMPED = {
+    "url": "id, site, fp, url, pass, level, depth, hops, via, seed, meta",
+    "page": "id, etag, modified, links, verdict, status, hop, depth, digest, fetched, pass",
+    "pass": "number, base, since, rolling, unsure, ended",
+}
+"""What the stamp of a table's row covers."""
+
 
 _CONTRADICTIONS = {
     "a site's count is wrong": (
@@ -22,6 +28,17 @@ _CONTRADICTIONS = {
     ),
     "a url that has ended is to be tried again": (
         "SELECT 1 FROM url WHERE due IS NOT NULL AND verdict IS NOT NULL"
+    ),
+    "a url of an earlier pass is open": (
+        "SELECT 1 FROM url WHERE verdict IS NULL AND pass != (SELECT max(number) FROM pass)"
+    ),
+    "a pass has lost a url": (
+        "SELECT 1 FROM url, (SELECT number, base FROM pass ORDER BY number DESC LIMIT 1) last "
+        "WHERE url.pass > last.number OR (url.pass != last.number AND url.id > last.base)"
+    ),
+    "a pass has ended and is not done": (
+        "SELECT 1 FROM pass WHERE ended = 'drained' AND "
+        "discovered != fetched + redirected + failed + skipped + gone"
     ),
     "the index is wrong": (
         "SELECT 1 FROM seen LEFT JOIN url ON url.id = seen.id "
@@ -35,7 +52,7 @@ _CONTRADICTIONS = {
 
 
 def stamp(row: Sequence[object]) -> int:
-    """Return the stamp of a row of ``url``: the CRC-32 of its columns up to ``meta``."""
+    """Return the stamp of a row: the CRC-32 of the columns before it."""
     return crc32(_encode(row))
 
 
@@ -44,8 +61,10 @@ def wrong(db: sqlite3.Connection) -> str | None:
     (said,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         return str(said)
-    if any(stamp(row[:-1]) != row[-1] for row in db.execute(_STAMPED)):
-        return "a url is not what it was"
+    for table, columns in _STAMPED.items():
+        rows = db.execute(f"SELECT {columns}, stamp FROM {table}")  # noqa: S608 - names of ours
+        if any(stamp(row[:-1]) != row[-1] for row in rows):
+            return f"a {table} is not what it was"
     for words, contradiction in _CONTRADICTIONS.items():
         if db.execute(f"{contradiction} LIMIT 1").fetchone():
             return words
@@ -55,7 +74,10 @@ def wrong(db: sqlite3.Connection) -> str | None:
 def _miscounted(db: sqlite3.Connection) -> str | None:
     """Compare the account of the last pass with the verdicts."""
     counted: dict[str | None, int] = dict(
-        db.execute("SELECT verdict, count(*) FROM url GROUP BY verdict")
+        db.execute(
+            "SELECT verdict, count(*) FROM url WHERE pass = (SELECT max(number) FROM pass) "
+            "GROUP BY verdict"
+        )
     )
     discovered, *ended = db.execute(
         "SELECT discovered, fetched, redirected, failed, skipped, gone FROM pass "

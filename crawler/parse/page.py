@@ -5,14 +5,14 @@ What only some crawls ask for is imported when one does: each child imports for 
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping
-from hashlib import sha1
-from typing import TYPE_CHECKING, Any, Literal, Self
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.model import (
+    Change,
     Children,
     Failed,
     Fault,
@@ -27,7 +27,7 @@ from crawler.model import (
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.document import Document
 from crawler.parse.references import Known, References
-from crawler.policy import media
+from crawler.policy import media, news
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.recipe.model import Recipe
@@ -36,7 +36,7 @@ from crawler.record import PageRecord, common, encode
 if TYPE_CHECKING:
     from crawler.parse.content import Content
     from crawler.parse.edges import Edge
-    from crawler.parse.extract import Extractor
+    from crawler.parse.extract import Extract, Extractor
 
 
 class Reading(msgspec.Struct, frozen=True, array_like=True):
@@ -46,8 +46,9 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass,
     ``sitemap`` whether sitemaps are read, too, or only they; ``content`` what of pages is
     kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record;
-    ``recipe`` and ``extract``, the name of a function, what is taken out of them; the others
-    make the scope and the spelling of URLs.
+    ``recipe`` and ``extract``, the name of a function, what is taken out of them; with
+    ``only_changes`` pages that are as they were have no records; the others make the scope and
+    the spelling of URLs.
     """
 
     agent: str
@@ -64,6 +65,18 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     links: bool = False
     recipe: Recipe | None = None
     extract: str | None = None
+    only_changes: bool = False
+
+
+class _Compared(NamedTuple):
+    """A page against the pass before: the SHA-1 of its body, what it is compared by, what came
+    of that, and whether it is told.
+    """
+
+    body: bytes
+    digest: bytes
+    change: Change | None
+    told: bool
 
 
 class Reader:
@@ -103,8 +116,7 @@ class Reader:
                 return self._sitemap(page, listed)
         if not fetched.body or not _is_html(kind, fetched.body):
             robots = html.directives(robots_tag, self._reading.agent)
-            record = self._record(page, html.Html(page.target.url, robots=robots), None, 0)
-            return Parsed((record,))
+            return self._plain(page, html.Html(page.target.url, robots=robots))
         if self._guarded and (why := complexity.too_complex(fetched.body)):
             return Failed(Fault.TOO_COMPLEX, why, fetched.status, lasting=True)
         return self._html(page, fetched.body, kind, robots_tag)
@@ -143,12 +155,15 @@ class Reader:
             lines = extract.lines(common(page.target, self._reading.run, page.at))
             taken = Taken(len(lines), extract.dropped, extract.errors)
             more = more | extract.keys()
-        lines.insert(0, self._record(page, said, name, n_links, more))
+        compared = self._compare(page, extract)
+        if not compared.told:
+            return Parsed((), found, refused, False, taken, compared.digest, compared.change)
+        lines.insert(0, self._record(page, said, name, n_links, compared, more))
         if self._reading.links:
             from crawler.parse.edges import records
 
             lines += records(links, page, self._reading.run)
-        return Parsed(lines, found, refused, taken=taken)
+        return Parsed(lines, found, refused, False, taken, compared.digest, compared.change)
 
     def _look_up(self, said: html.Html, references: list[str]) -> tuple[list[Known], int]:
         return self.references.look_up(said.base, references, based=said.based)
@@ -161,8 +176,34 @@ class Reader:
         if page.target.hops >= sitemap.MOST_NESTED:
             refused[Refusal.DEPTH] += len(found)
             found = []
-        record = self._record(page, html.Html(page.target.url), None, len(known))
-        return Parsed((record,), found, refused, hop=True)
+        said = html.Html(page.target.url)
+        return self._plain(page, said, len(known), found, refused, hop=True)
+
+    def _plain(
+        self,
+        page: Page,
+        said: html.Html,
+        n_links: int = 0,
+        found: Sequence[Link] = (),
+        refused: Mapping[Refusal, int] = {},
+        *,
+        hop: bool = False,
+    ) -> Parsed:
+        """Return what comes of a page that content cannot be taken from."""
+        compared = self._compare(page)
+        lines = [self._record(page, said, None, n_links, compared)] if compared.told else []
+        return Parsed(lines, found, refused, hop, None, compared.digest, compared.change)
+
+    def _compare(self, page: Page, extract: "Extract | None" = None) -> _Compared:
+        """Compare a page with what it was on the pass before: by what is taken, if anything is."""
+        body = digest = news.digest(page.fetched)
+        if extract is not None and (extract.fields is not None or extract.items):
+            digest = news.digest_of_bytes(
+                encode({"": extract.fields, "items": [item.fields for item in extract.items]})
+            )
+        change = news.compare(page, digest, self._reading.run)
+        told = change is not Change.UNCHANGED or not self._reading.only_changes
+        return _Compared(body, digest, change, told)
 
     def _admit(
         self, page: Page, said: html.Html, follow: list[Known], nofollow: list[Known]
@@ -218,6 +259,7 @@ class Reader:
         said: html.Html,
         charset_name: str | None,
         n_links: int,
+        compared: _Compared,
         more: Mapping[str, Any] | None = None,
     ) -> Line:
         """Return a page's record; without ``more`` it is none that content can be taken from."""
@@ -239,7 +281,8 @@ class Reader:
             canonical=said.canonical,
             robots=said.robots,
             n_links=n_links,
-            hash=None if body is None else sha1(body, usedforsecurity=False).hexdigest(),
+            hash=None if body is None else compared.body.hex(),
+            change=compared.change and compared.change.value,
             **more,
             **common(page.target, self._reading.run, page.at),
         )

@@ -71,6 +71,15 @@ def unreachable(outcome: Outcome) -> bool:
     )
 
 
+def unsure(outcome: Outcome) -> bool:
+    """Whether an outcome tells nothing, or not all, of what is there: nobody answered, say."""
+    if isinstance(outcome, Failed) and outcome.fault in (Fault.SITE_DOWN, Fault.INTERNAL):
+        return True
+    if isinstance(outcome, Failed) and outcome.status == 429:
+        return True
+    return passing(outcome) or unreachable(outcome)
+
+
 def ours(outcome: Outcome) -> bool:
     """Whether an outcome says nothing of the site: a bug, or an address that we refuse."""
     return isinstance(outcome, Failed) and outcome.fault in (Fault.INTERNAL, Fault.PRIVATE_ADDRESS)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from crawler.model import Failed, Holding, Lease, Outcome, Reason
+from crawler.model import Failed, Gone, Holding, Lease, Outcome, Reason
 from crawler.policy import robots, traps, urls
 from crawler.policy.origin import Origin
 from crawler.policy.pace import Manners, Pace
@@ -32,11 +32,15 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """A lease that ends without a request, as a skip or as a failure."""
+    """A lease that ends without a request, as a skip, as a failure, or as gone.
+
+    ``unsure``: it says nothing of what is there.
+    """
 
     lease: Lease
-    why: Reason | Failed
+    why: Reason | Gone | Failed
     detail: str | None = None
+    unsure: bool = False
 
 
 MOST_RULES = 8 * 1024 * 1024
@@ -300,8 +304,10 @@ class Workbench:
         while site.line:
             lease = site.line.popleft()
             url = lease.target.url
+            if lease.moot is not None:
+                return Denied(lease, lease.moot)
             if hopeless := site.pace.hopeless(now):
-                return Denied(lease, hopeless)
+                return Denied(lease, hopeless, unsure=True)
             if trapped := traps.trap(url):
                 return Denied(lease, Reason.TRAP, trapped)
             if self.agent is not None:
@@ -316,7 +322,8 @@ class Workbench:
                     site.pace.take()
                     return Visit(lease, origin.robots_url)
                 if refused := rules.refuses(url):
-                    return Denied(lease, Reason.ROBOTS, refused)
+                    unread = rules.denial is not None
+                    return Denied(lease, Reason.ROBOTS, refused, unsure=unread)
             site.pace.take()
             return Visit(lease)
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from crawler.model import Tally
+from crawler.model import Change, Tally
 from crawler.record import SummaryRecord
 
 _ENDS = {
@@ -46,6 +46,8 @@ def lines(summary: SummaryRecord, before: int = 0) -> list[str]:
         told.insert(1, _taken(summary))
     if summary.refused:
         told.insert(1, f"links not followed:{_parts(summary.refused)}")
+    if summary.pass_ > 1:
+        told.insert(1, news(summary))
     return told
 
 
@@ -57,6 +59,15 @@ def _taken(summary: SummaryRecord) -> str:
     if summary.field_errors:
         terms.append(f"{_count(summary.field_errors, 'page')} with field errors")
     return ", ".join(terms)
+
+
+def news(summary: SummaryRecord) -> str:
+    """Return what is otherwise than on the pass before, as one line."""
+    terms = [f"{summary.changes.get(change.value, 0):,} {change}" for change in Change]
+    terms.append(f"{summary.gone:,} gone")
+    unmet = summary.unconfirmed
+    told = f"; {unmet:,} not met, and perhaps gone" if unmet else ""
+    return f"pass {summary.pass_}: {', '.join(terms)}{told}"
 
 
 def _count(number: int, noun: str) -> str:

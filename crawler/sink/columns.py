@@ -9,10 +9,11 @@ from typing import Any
 
 _OF_A_URL = "type url status depth via at"
 DEFAULT = {
-    "page": f"{_OF_A_URL} content_type bytes elapsed_ms title lang canonical n_links hash",
+    "page": f"{_OF_A_URL} content_type bytes elapsed_ms title lang canonical n_links hash change",
     "item": "type url depth via at index",
     "redirect": f"{_OF_A_URL} location",
     "error": f"{_OF_A_URL} error.class error.message",
+    "gone": f"{_OF_A_URL} reason",
     "skip": "type url depth via at reason detail",
     "link": "type url depth via at index link.url link.text link.element refused",
     "summary": "type at bytes elapsed_ms end_reason discovered fetched redirected failed "

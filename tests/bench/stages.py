@@ -134,7 +134,7 @@ async def parsing(meter: Meter, sample: Sample) -> None:
                 CANON.link(each.base, reference)
     with meter("record", "page", count):
         for page, each, name in zip(sample.pages, said, names, strict=True):
-            reader._record(page, each, name, len(each.follow))
+            reader._record(page, each, name, len(each.follow), reader._compare(page))
 
 
 async def travelling(meter: Meter, sample: Sample) -> None:

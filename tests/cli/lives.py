@@ -2,16 +2,18 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crawler.frontier import passes
 from tests.cli.run import COMMAND, Ran
 from tests.cli.written import rows
 
@@ -31,11 +33,13 @@ def graph(pages: int) -> dict[str, list[str]]:
 
 
 def once(found: Iterable[dict[str, Any]]) -> dict[str, str]:
-    """Return url → record type; a URL with two records is an error."""
-    counts = Counter((each["url"], each["type"]) for each in found if each["type"] != "summary")
-    ends = dict(counts.keys())
+    """Return url → record type; a URL with two records in a pass is an error."""
+    counts = Counter(
+        (each.get("pass"), each["url"], each["type"]) for each in found if each["type"] != "summary"
+    )
+    ends = {(run, url): kind for run, url, kind in counts}
     assert len(ends) == counts.total(), [each for each, times in counts.items() if times > 1]
-    return ends
+    return {url: kind for (_, url), kind in ends.items()}
 
 
 def balanced(summary: Balance) -> bool:
@@ -144,6 +148,12 @@ class Life:
 
     def _path(self, name: str) -> str:
         return name if name == "-" else str(self.folder / name)
+
+
+def unended(state: Path) -> None:
+    """Make a state what it is when the run that ended its pass dies just before it says so."""
+    with closing(sqlite3.connect(state, isolation_level=None)) as db:
+        passes.store(db, passes.latest(db)._replace(ended=None))
 
 
 def finish(command: list[str], stdin: str | None = None, **kwargs: Any) -> Ran:

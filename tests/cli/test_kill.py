@@ -103,7 +103,7 @@ class Life:
             number = chance.randint(1, most.get(moment.split()[1], 12))
             before = self.extra()
             if self.run(moment, number) == 0:
-                break  # it was over before its time
+                return  # it was over before its time
             self.deaths += 1
             self.refetched.append(self.extra() - before)
         assert self.run() == 0

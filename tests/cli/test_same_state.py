@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.lives import Life, graph, one_line, wait_for
+from tests.cli.lives import Life, graph, one_line, unended, wait_for
 from tests.cli.run import crawler
 from tests.web.server import Reply, Request, Web, html
 
@@ -128,5 +128,6 @@ def test_a_run_whose_lock_was_removed_stops_and_harms_nothing(
     assert (second.returncode, told) == (0, "")
     account = json.loads(crawler("state", str(slow.state), "--json").out.splitlines()[0])
     assert (account["discovered"], account["fetched"], account["left"]) == (PAGES, PAGES, 0)
+    unended(slow.state)
     again = slow.run()
     assert (again.code, again.out, again.err) == (0, "", "")

@@ -84,17 +84,18 @@ def test_the_account_of_a_finished_crawl(life: Life) -> None:
     )
     assert written == f"written to {life.out}: {life.out.stat().st_size:,} bytes"
     assert blank == ""
-    assert names.split("\t") == "site pages redirects errors skipped left delay".split()
+    assert names.split("\t") == "site pages redirects errors skipped gone left delay".split()
     host = life.seeds[1].split("/")[2]
-    assert site.split("\t") == [host, "5", "2", "2", "1", "0", "0.0"]
+    assert site.split("\t") == [host, "5", "2", "2", "1", "0", "0", "0.0"]
 
 
 def test_the_account_as_json(life: Life) -> None:
     account, site = objects(life)
 
     assert account | {"started": "", "asked": {}} == {
-        "pass": 1, "started": "", "discovered": 10, "fetched": 5, "redirected": 2, "failed": 2,
-        "skipped": 1, "gone": 0, "left": 0, "errors": {"http_4xx": 1, "http_5xx": 1},
+        "pass": 1, "started": "", "ended": "drained", "discovered": 10, "fetched": 5,
+        "redirected": 2, "failed": 2, "skipped": 1, "gone": 0, "left": 0,
+        "errors": {"http_4xx": 1, "http_5xx": 1},
         "skips": {"robots": 1}, "asked": {}, "outputs": {str(life.out): life.out.stat().st_size},
     }  # fmt: skip
     assert account["asked"]["URL"] == " ".join(life.seeds)

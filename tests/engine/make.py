@@ -11,7 +11,18 @@ import msgspec
 
 from crawler.engine.crawl import Crawl, Limits, Result
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import Children, Failed, Fetched, Line, Mark, Outcome, Page, Parsed, Target
+from crawler.model import (
+    Children,
+    Failed,
+    Fetched,
+    Known,
+    Line,
+    Mark,
+    Outcome,
+    Page,
+    Parsed,
+    Target,
+)
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
@@ -44,7 +55,14 @@ class MemoryWeb:
     latency: Callable[[str], float] = lambda url: 0.01
     log: list[tuple[str, float, float]] = field(default_factory=list)
 
-    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
+    async def fetch(
+        self,
+        url: str,
+        most: int | None = None,
+        *,
+        whole: bool = False,
+        known: Known | None = None,
+    ) -> Outcome:
         now = asyncio.get_running_loop().time
         start = now()
         await asyncio.sleep(self.latency(url))

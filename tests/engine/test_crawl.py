@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from crawler.engine.crawl import Limits, Result
 from crawler.engine.line import Done
 from crawler.engine.settle import Settle
-from crawler.model import Failed, Fault, Fetched, Line, Outcome
+from crawler.model import Failed, Fault, Fetched, Known, Line, Outcome
 from crawler.policy.pace import Manners
 from tests import virtual
 from tests.engine.make import ListSink, MemoryWeb, Rig, answer, graph, page, rig
@@ -342,8 +342,15 @@ class LargeWeb(MemoryWeb):
     events: list[str] = field(default_factory=list)
     permits: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(8))
 
-    async def fetch(self, url: str, most: int | None = None, *, whole: bool = False) -> Outcome:
-        outcome = await super().fetch(url, most, whole=whole)
+    async def fetch(
+        self,
+        url: str,
+        most: int | None = None,
+        *,
+        whole: bool = False,
+        known: Known | None = None,
+    ) -> Outcome:
+        outcome = await super().fetch(url, most, whole=whole, known=known)
         if not isinstance(outcome, Fetched) or outcome.status != 200:
             return outcome
         await self.permits.acquire()

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 from typing import Protocol
 from unittest.mock import patch
 
+from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import Asked
 from crawler.model import Lease, Link, Mark, Settled, Tally, Target, Verdict
 from crawler.policy.urls import fingerprint
 from crawler.ports import Frontier
@@ -92,7 +92,11 @@ def filed(make: type[SqliteFrontier]) -> Kind:
             by_level=options.by_level,
             pause=options.pause,
         )
-        with patch("crawler.frontier.ledger.time", SimpleNamespace(time=clock.wall)):
+        told = SimpleNamespace(time=clock.wall)
+        with (
+            patch("crawler.frontier.ledger.time", told),
+            patch("crawler.frontier.passes.time", told),
+        ):
             frontier = await opening.__aenter__()
         try:
             yield frontier

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.structs import replace
 
 from crawler.errors import StateUnusable
 from crawler.frontier.budget import Budget
@@ -29,7 +30,21 @@ from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.seen import Seen
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import State
-from crawler.model import Fault, Holding, Lease, Link, Mark, Past, Reason, Settled, Target, Verdict
+from crawler.model import (
+    Fault,
+    Gone,
+    Holding,
+    Known,
+    Lease,
+    Link,
+    Mark,
+    Past,
+    Reason,
+    Settled,
+    Target,
+    Verdict,
+)
+from crawler.ports import Ending
 from tests.frontier.kinds import (
     BOUNDED,
     KINDS,
@@ -64,15 +79,44 @@ WALK = settings(
 
 
 @dataclass
+class Answer:
+    """What the model knows of a URL's last answer that was a page or a redirect."""
+
+    page: bool
+    digest: bytes | None
+    etag: str | None
+    links: Sequence[Link]
+    hop: bool
+
+
+@dataclass
 class Url:
-    """What the model knows of an accepted URL: queued, lent (``lease``) or ended (``end``)."""
+    """What the model knows of an accepted URL: queued, lent (``lease``) or ended (``end``).
+
+    What is not ``met`` is only known from passes before; ``answer``, ``status`` and ``why`` are
+    remembered over them. ``swept``: it is to end as gone.
+    """
 
     target: Target
     due: float = 0.0
     attempt: int = 0
     lease: Lease | None = None
     end: Settled | None = None
-    found: Sequence[Link] = ()
+    met: bool = True
+    swept: bool = False
+    answer: Answer | None = None
+    status: int | None = None
+    why: str | None = None
+
+    def known(self) -> Known:
+        """Return what a lease of a later pass has to say."""
+        answer = self.answer
+        if self.swept:
+            return Known(None, None, True, None if answer is None else answer.digest)
+        why = None if self.why == Gone.UNLINKED else self.why
+        if answer is None:
+            return Known(self.status, why)
+        return Known(self.status, why, answer.page, answer.digest, answer.etag)
 
     @property
     def ended(self) -> Verdict | None:
@@ -123,6 +167,7 @@ class Counter(RuleBasedStateMachine):
 
     kind: Kind
     bounded: bool
+    second: bool | None
     runner: asyncio.Runner
 
     @initialize(
@@ -132,6 +177,7 @@ class Counter(RuleBasedStateMachine):
         max_queued=st.sampled_from([4, 1_000]),
         max_pages=st.sampled_from([None, 5]),
         pause=st.sampled_from([0.0, 2.0]),
+        again=st.booleans(),
     )
     def open(
         self,
@@ -141,6 +187,7 @@ class Counter(RuleBasedStateMachine):
         max_queued: int,
         max_pages: int | None,
         pause: float,
+        again: bool,
     ) -> None:
         self.clock = Clock()
         self.stack = ExitStack()
@@ -152,11 +199,32 @@ class Counter(RuleBasedStateMachine):
         self.by_level, self.max_pages = by_level, max_pages
         self.max_queued = max_queued if self.bounded else 1_000_000
         self.known: dict[str, Url] = {}
-        self.skipped = self.reserved = 0
+        self.reserved = 0
+        self.number, self.unsure = 1, False
         self.paces: dict[str, Pace] = {}
         self.marks: dict[str, Mark] = {}
         self.with_us: set[str] = set()
         self.said: list[Settled] = []
+        self.offer([f"{site}/0" for site in "abc"], 0, b"1")
+        again = again if self.second is None else self.second
+        if again and self.frontier.durable:
+            self.have_been_here()
+
+    def have_been_here(self) -> None:
+        """Crawl everything, so that the walk begins on the second pass."""
+        for _ in range(4 * len(NAMES)):
+            for lease in self.borrow():
+                site, _, number = name_of(lease).partition("/")
+                below = [link(f"{site}/{2 * int(number) + each}") for each in (1, 2)]
+                found = [each for each in below if each.url.removeprefix("http://") in NAMES]
+                digest = number.encode()
+                self.settle_with(
+                    Settled(lease, Verdict.FETCHED, found=found, etag="e", digest=digest)
+                )
+            self.clock.advance(2.0)
+            if not self.open_urls():
+                break
+        self.end_the_pass(settle=True)
         self.offer([f"{site}/0" for site in "abc"], 0, b"1")
 
     # The model
@@ -165,7 +233,10 @@ class Counter(RuleBasedStateMachine):
         return [url for name, url in self.open_urls().items() if name.startswith(f"{site}/")]
 
     def open_urls(self) -> dict[str, Url]:
-        return {name: url for name, url in self.known.items() if url.ended is None}
+        return {name: url for name, url in self.met().items() if url.ended is None}
+
+    def met(self) -> dict[str, Url]:
+        return {name: url for name, url in self.known.items() if url.met}
 
     def lent(self) -> list[str]:
         return [name for name, url in self.known.items() if url.lease is not None]
@@ -187,15 +258,19 @@ class Counter(RuleBasedStateMachine):
         refused = []
         for each in offered:
             name = name_of(each)
-            if name in self.known:
+            before = self.known.get(name)
+            if before is not None and before.met:
                 continue
             full = len(self.open_urls()) >= self.max_queued
             self.known[name] = Url(each)
+            if before is not None:
+                self.known[name] = Url(
+                    each, answer=before.answer, status=before.status, why=before.why
+                )
             self.paces.setdefault(each.site, Pace())
             if full:
                 self.known[name].end = Settled(Lease(each, 0), Verdict.SKIPPED)
                 refused.append(each)
-        self.skipped += len(refused)
         return refused
 
     def tidy(self, site: str) -> None:
@@ -210,16 +285,51 @@ class Counter(RuleBasedStateMachine):
         url = self.known[name_of(parent)]
         if url.lease != settled.lease:
             return []
-        bring = parent.hop if settled.hop else parent.child
-        refused = self.accept([bring(child) for child in settled.found])
-        url.lease, url.found = None, settled.found or url.found
+        links, hop = list(settled.found), settled.hop
+        if settled.replay and url.answer is not None:
+            links, hop = links + list(url.answer.links), hop or url.answer.hop
+        bring = parent.hop if hop else parent.child
+        refused = self.accept([bring(child) for child in links])
+        url.lease = None
         if settled.verdict is None:
             url.attempt += 1
             url.due = self.clock.now + settled.again
         else:
             url.end = settled
+            url.status, url.why = settled.status, settled.why and settled.why.value
+            self.unsure = self.unsure or settled.unsure
+            url.answer = self.answered(url.answer, settled, links)
         self.tidy(parent.site)
         return refused
+
+    def answered(
+        self, before: Answer | None, settled: Settled, links: Sequence[Link]
+    ) -> Answer | None:
+        """Return what is remembered of a URL after a settlement."""
+        if settled.verdict is Verdict.GONE:
+            return None
+        if settled.verdict not in (Verdict.FETCHED, Verdict.REDIRECTED):
+            return before
+        if settled.replay and before is not None:
+            digest, etag = settled.digest or before.digest, settled.etag or before.etag
+            return Answer(before.page, digest, etag, links, before.hop)
+        page = settled.verdict is Verdict.FETCHED
+        return Answer(page, settled.digest, settled.etag, links, settled.hop)
+
+    def meta_of(self, target: Target) -> bytes | None:
+        """Return what a seed said last, which is what a URL of an earlier pass echoes."""
+        if target.seed == target.url:
+            return target.meta
+        seed = self.known[target.seed.removeprefix("http://")].target
+        return seed.meta if seed.seed == seed.url else None
+
+    def unmet(self) -> list[str]:
+        """Return the pages that nothing has led to in this pass."""
+        return [
+            name
+            for name, url in self.known.items()
+            if not url.met and url.answer is not None and url.answer.page
+        ]
 
     # What one may do
 
@@ -253,6 +363,8 @@ class Counter(RuleBasedStateMachine):
                 assert url.due <= now, f"{name} was lent before its time"
                 assert lease.target == url.target
                 assert lease.attempt == url.attempt
+                assert lease.known == (url.known() if self.number > 1 else None)
+                assert lease.moot == (Gone.UNLINKED if url.swept else None)
                 if self.by_level:
                     assert url.depth == levels[holding.site], f"{name} was lent out of turn"
                 url.lease = lease
@@ -286,6 +398,10 @@ class Counter(RuleBasedStateMachine):
         hop=st.booleans(),
         status=statuses,
         why=whys,
+        etag=st.sampled_from([None, "e"]),
+        digest=st.sampled_from([None, b"d"]),
+        replay=st.booleans(),
+        unsure=st.sampled_from([False, False, False, True]),
         written=marks,
     )
     def settle(
@@ -296,11 +412,26 @@ class Counter(RuleBasedStateMachine):
         hop: bool,
         status: int | None,
         why: Fault | Reason | None,
+        etag: str | None,
+        digest: bytes | None,
+        replay: bool,
+        unsure: bool,
         written: list[Mark],
     ) -> None:
         links = [link(name) for name in found]
         lease = self.pick(number)
-        settled = Settled(lease, verdict, found=links, hop=hop, status=status, why=why)
+        settled = Settled(
+            lease,
+            verdict,
+            found=links,
+            hop=hop,
+            status=status,
+            why=why,
+            etag=etag,
+            digest=digest,
+            replay=replay and lease.known is not None,
+            unsure=unsure,
+        )
         self.settle_with(settled, written)
 
     @precondition(lambda self: self.lent())
@@ -375,11 +506,50 @@ class Counter(RuleBasedStateMachine):
         self.reserved -= 1
 
     @precondition(lambda self: self.frontier.durable)
+    @rule()
+    def sweep(self) -> None:
+        """Open what nothing has led to."""
+        unmet = [] if self.number == 1 or self.unsure else self.unmet()
+        assert self.runner.run(self.frontier.sweep()) == len(unmet)
+        for name in unmet:
+            url = self.known[name]
+            target = replace(url.target, meta=self.meta_of(url.target))
+            self.known[name] = Url(
+                target, swept=True, answer=url.answer, status=url.status, why=url.why
+            )
+
+    @precondition(lambda self: self.frontier.durable)
+    @rule(settle=st.booleans())
+    def end_the_pass(self, settle: bool) -> None:
+        """Have the pass ended, drained if it is; what opens the state next may begin another."""
+        if settle:
+            self.finish()
+        left = bool(self.open_urls())
+        fetched = sum(url.ended == Verdict.FETCHED for url in self.met().values())
+        unmet = len(self.unmet()) if self.number > 1 else 0
+        assert self.runner.run(self.frontier.unconfirmed()) == unmet
+        self.runner.run(self.frontier.end("max_pages" if left else "drained", ()))
+        self.life = self.life.abandon()
+        if left and (self.max_pages is None or fetched < self.max_pages):
+            self.open_again(0.0)
+            return
+        self.number, self.unsure = self.number + 1, False
+        for url in self.known.values():
+            url.met, url.lease = False, None
+        for pace in self.paces.values():
+            pace.due = max(pace.due, self.clock.now) + pace.delay
+            pace.delay = 0.0
+        self.open_again(0.0)
+
+    @precondition(lambda self: self.frontier.durable)
     @rule(set_by=st.sampled_from([0.0, 0.0, -500.0, 20.0]))
     def die_and_open_again(self, set_by: float) -> None:
         """Be killed, and begin anew: with a clock that may have been set meanwhile."""
         self.life = self.life.abandon()
         self.clock.epoch += set_by
+        self.open_again(set_by)
+
+    def open_again(self, set_by: float) -> None:
         del self.frontier  # in case it does not open
         self.frontier = self.life.open(self.kind, self.clock, self.options)
         for url in self.known.values():
@@ -390,7 +560,7 @@ class Counter(RuleBasedStateMachine):
             earliest = self.clock.now + max(pace.delay, self.options.pause)
             latest = self.clock.now + LONGEST_BLOCK
             pace.due = pace.pausing = min(max(pace.due - set_by, earliest), latest)
-        self.reserved = sum(url.ended == Verdict.FETCHED for url in self.known.values())
+        self.reserved = sum(url.ended == Verdict.FETCHED for url in self.met().values())
         if self.max_pages is not None:
             granted = self.runner.run(self.frontier.reserve(100))
             assert granted == max(0, self.max_pages - self.reserved)
@@ -400,10 +570,10 @@ class Counter(RuleBasedStateMachine):
         self.the_past_agrees(self.frontier.past)
 
     def the_past_agrees(self, past: Past) -> None:
-        assert past.run == 1
+        assert past.run == self.number
         assert {mark.name: mark for mark in past.marks} == self.marks
         ends: Tallies[tuple[Any, ...]] = Tallies()
-        for url in self.known.values():
+        for url in self.met().values():
             if url.end is not None:
                 end = url.end
                 ends[end.verdict, end.why and end.why.value, end.status, url.depth == 0] += 1
@@ -414,12 +584,13 @@ class Counter(RuleBasedStateMachine):
             assert (url.ended, url.depth == 0) == (each.verdict, each.seeds)
         opened = [url for url in self.open_urls().values() if url.depth == 0]
         assert past.open_seeds == sum(url.target.via is None for url in opened)
-        led = [url for url in self.known.values() if url.depth == 0]
+        led = [url for url in self.met().values() if url.depth == 0 and url.answer is not None]
         assert set(past.widened) == {
             (url.target.seed, to.url)
             for url in led
             if url.ended == Verdict.REDIRECTED
-            for to in url.found
+            or (url.ended is None and url.answer and not url.answer.page)
+            for to in (url.answer.links if url.answer else ())
         }
 
     # What always holds
@@ -427,13 +598,14 @@ class Counter(RuleBasedStateMachine):
     @invariant()
     def the_accounts_agree(self) -> None:
         tally = self.runner.run(self.frontier.tally())
-        ends = [url.ended for url in self.known.values()]
+        ends = [url.ended for url in self.met().values()]
         assert tally.balanced
-        assert tally.discovered == len(self.known)
+        assert tally.discovered == len(ends)
         assert tally.fetched == ends.count(Verdict.FETCHED)
         assert tally.redirected == ends.count(Verdict.REDIRECTED)
         assert tally.failed == ends.count(Verdict.FAILED)
         assert tally.skipped == ends.count(Verdict.SKIPPED)
+        assert tally.gone == ends.count(Verdict.GONE)
         assert tally.left == ends.count(None) <= self.max_queued
 
     def teardown(self) -> None:
@@ -462,12 +634,16 @@ class Counter(RuleBasedStateMachine):
         assert not self.open_urls(), "something is never lent"
 
 
-def walk(kind: Kind, *, bounded: bool, examples: int) -> None:
-    """Walk at random; the first step that goes wrong is an AssertionError."""
+def walk(kind: Kind, *, bounded: bool, examples: int, second: bool | None = None) -> None:
+    """Walk at random; the first step that goes wrong is an AssertionError.
+
+    ``second`` says on which pass the walk begins: the second, the first, or either.
+    """
     with asyncio.Runner() as runner, patch("crawler.frontier.seen.RECENT", 6):
         members: dict[str, Any] = {
             "kind": staticmethod(kind),
             "bounded": bounded,
+            "second": second,
             "runner": runner,
         }
         machine = type("Walk", (Counter,), members)
@@ -630,6 +806,36 @@ class ForgetsMarks(Ledger):
         super().settle(batch, ())
 
 
+class MeetsAgainAndAgain(Ledger):
+    """Forgets which of the known URLs it has met in this pass."""
+
+    def take_up(self, pause: float) -> None:
+        super().take_up(pause)
+        self._met.missing = lambda rows: [row for row in rows if row <= self._pass.base]  # type: ignore[method-assign]
+
+
+class StopsAtWhatIsAsItWas(Ledger):
+    """Does not follow the links of before."""
+
+    def settle(self, batch: Sequence[Settled], marks: Sequence[Mark]) -> None:
+        super().settle([replace(each, replay=False) for each in batch], marks)
+
+
+class NeverSweeps(Ledger):
+    def sweep(self) -> int:
+        return 0
+
+
+class ForgetsValidators(Ledger):
+    def settle(self, batch: Sequence[Settled], marks: Sequence[Mark]) -> None:
+        super().settle([replace(each, etag=None) for each in batch], marks)
+
+
+class NeverEnds(Ledger):
+    def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+        super().end(None, marks)
+
+
 def with_books(books: type[Ledger] | type[SqliteFrontier]) -> type[SqliteFrontier]:
     """Return a frontier that keeps such books."""
     if issubclass(books, SqliteFrontier):
@@ -651,4 +857,19 @@ def with_books(books: type[Ledger] | type[SqliteFrontier]) -> type[SqliteFrontie
 )
 def test_a_broken_state_is_noticed(broken: type[Ledger] | type[SqliteFrontier]) -> None:
     with pytest.raises((AssertionError, StateUnusable)):
-        walk(filed(with_books(broken)), bounded=False, examples=WALKS // 2)
+        walk(filed(with_books(broken)), bounded=False, examples=2 * WALKS, second=False)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        MeetsAgainAndAgain,
+        StopsAtWhatIsAsItWas,
+        NeverSweeps,
+        ForgetsValidators,
+        NeverEnds,
+    ],
+)
+def test_a_state_that_breaks_on_later_passes_is_noticed(broken: type[Ledger]) -> None:
+    with pytest.raises((AssertionError, StateUnusable)):
+        walk(filed(with_books(broken)), bounded=False, examples=WALKS, second=True)

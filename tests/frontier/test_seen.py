@@ -7,7 +7,8 @@ from importlib.resources import files
 import pytest
 
 from crawler.frontier import seen
-from crawler.frontier.seen import Seen, pack, unpack
+from crawler.frontier.passes import Pass, store
+from crawler.frontier.seen import Met, Seen, pack, unpack
 from crawler.model import Link
 
 RECENT = 20
@@ -19,7 +20,7 @@ class Crawl:
     def __init__(self, index: type[Seen] = Seen) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.executescript((files("crawler.frontier") / "schema.sql").read_text())
-        self.db.execute("INSERT INTO pass (number, started) VALUES (1, 0)")
+        store(self.db, Pass(1, 0, 1))
         self.db.executemany(
             "INSERT INTO site (id, name) VALUES (?, ?)",
             [(each, f"site{each}") for each in range(7)],
@@ -117,3 +118,19 @@ def test_an_index_that_confuses_sites_is_noticed() -> None:
 def test_links_are_packed_and_unpacked(rows: list[int]) -> None:
     assert list(unpack(pack(rows))) == rows
     assert len(pack(rows)) == 4 * len(rows)
+
+
+@pytest.mark.parametrize("base", [0, 1, 7, 8, 100])
+def test_what_has_been_met_is_what_a_set_has(base: int) -> None:
+    crawl, dice, truth = Crawl(), random.Random(base), set[int]()
+    crawl.accept([fp * 10**15 for fp in range(1, base + 1)])
+    crawl.db.execute("UPDATE url SET pass = 2 WHERE id % 3 = 0")
+    truth = {row for row in range(1, base + 1) if row % 3 == 0}
+    met = Met(crawl.db, base, 2)
+    for _ in range(20):
+        rows = [dice.randint(1, base + 5) for _ in range(10)]
+        assert met.missing(rows) == [row for row in rows if row <= base and row not in truth]
+        assert [row in met for row in rows] == [row > base or row in truth for row in rows]
+        new = [row for row in rows[:2] if row <= base]
+        met.add(new)
+        truth |= set(new)

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import BadSetting, Exit, StateUnusable, WriteFailed
+from crawler.frontier.asked import Asked
 from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import FORMAT, Asked, State, unusable
+from crawler.frontier.state import FORMAT, State, unusable
 from crawler.model import Mark, Settled, Verdict
 from tests.frontier.damage import contents
 from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, scratch, unready
@@ -147,6 +148,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "short": (lambda path: path.write_text("SQL"), "not a crawler's state"),
     "another database": (another_database, "not a crawler's state"),
     "newer": (lambda path: with_pragma(path, f"user_version = {FORMAT + 1}"), "newer crawler"),
+    "older": (lambda path: with_pragma(path, "user_version = 1"), "older crawler"),
     "cut": (lambda path: os.truncate(path, 9_000), "damaged"),
     "only a head": (lambda path: os.truncate(path, 100), "damaged|not a crawler's state"),
     "zeros": (lambda path: overwrite(path, 4_096, bytes(4_096)), "damaged"),
@@ -223,7 +225,7 @@ OPEN = """
 import asyncio, os, sys
 from crawler.errors import CrawlError
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.frontier.state import Asked
+from crawler.frontier.asked import Asked
 async def ready(marks):
     pass
 async def main():

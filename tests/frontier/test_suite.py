@@ -163,6 +163,7 @@ async def test_each_verdict_is_counted_in_its_place(opened: Opened, verdict: Ver
             Verdict.REDIRECTED: tally.redirected,
             Verdict.FAILED: tally.failed,
             Verdict.SKIPPED: tally.skipped,
+            Verdict.GONE: tally.gone,
         }
         assert counts == dict.fromkeys(Verdict, 0) | {verdict: 1}
         assert (tally.discovered, tally.left) == (2, 1)

@@ -15,9 +15,9 @@ from crawler import settings
 from crawler.cli.crawl import crawl
 from crawler.destination import FORMATS
 from crawler.errors import Exit
-from crawler.model import Fault, Reason
+from crawler.model import Change, Fault, Gone, Reason
 from crawler.recipe import toml
-from crawler.record import ItemRecord, PageRecord, Record, SummaryRecord
+from crawler.record import GoneRecord, ItemRecord, PageRecord, Record, SummaryRecord
 from crawler.sink.columns import columns
 from tests.cli.run import crawler
 from tests.web.shop import JSON_LD
@@ -92,9 +92,9 @@ def test_the_example_for_cron_in_the_readme_is_the_one_in_examples() -> None:
 def test_the_published_lists_are_whole() -> None:
     records = section("Records")
 
-    for word in [*Fault, *Reason, "length", "time", "disconnect"]:
+    for word in [*Fault, *Reason, *Gone, *Change, "length", "time", "disconnect"]:
         assert f"`{word}`" in records, word
-    kinds = (Record, PageRecord, ItemRecord)
+    kinds = (Record, PageRecord, ItemRecord, GoneRecord)
     for field in {name for kind in kinds for name in kind.__struct_encode_fields__}:
         assert f"`{field}`" in records, field
     assert "end_reason" in SummaryRecord.__struct_encode_fields__

@@ -97,6 +97,7 @@ def test_a_record_has_every_field() -> None:
         "robots": ["noindex"],
         "n_links": 3,
         "hash": sha1(body.encode()).hexdigest(),
+        "change": "new",
     }
 
 

@@ -116,7 +116,7 @@ def lines() -> Iterator[bytes]:
 def test_there_are_enough_of_them() -> None:
     assert len(STRINGS) == len(set(STRINGS)) >= 150
     assert {kind.__name__ for kind in KINDS} >= {
-        f"{name}Record" for name in ("Page", "Link", "Redirect", "Error", "Skip", "Summary")
+        f"{name}Record" for name in ("Page", "Link", "Redirect", "Error", "Gone", "Skip", "Summary")
     }
     assert issubclass(ErrorDetail, msgspec.Struct)
 

@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -128,14 +129,21 @@ def test_a_record_broken_on_purpose_is_caught(path: str, value: object) -> None:
         checked(record)
 
 
-async def test_records_of_every_kind_fit_it(web: Web) -> None:
+async def test_records_of_every_kind_fit_it(web: Web, tmp_path: Path) -> None:
+    removed: set[str] = set()
+
     async def handler(request: Request) -> Reply:
+        if request.path in removed:
+            return Reply("", 404)
+        if "if-none-match" in request.headers:
+            return Reply("", 304, None)
         match request.path:
             case "/robots.txt":
                 return Reply("User-agent: *\nDisallow: /no")
             case "/":
                 links = "<a href=/to>1</a><a href=/lost>2</a><a href=/no>3</a><a href=/a/a/a/>4"
-                return Reply(links + "</a><a href=http://other/>5</a>")
+                links += "</a><a href=http://other/>5</a>"
+                return Reply(links, headers={"ETag": '"1"'})
             case "/to":
                 return Reply("", 302, headers={"Location": "/end"})
             case "/end":
@@ -143,10 +151,15 @@ async def test_records_of_every_kind_fit_it(web: Web) -> None:
         return Reply("", 404)
 
     flags = [*(f"--{kind}" for kind in CONTENT), "--each", "a", "-s", "t=a", "-s", "n:int=b"]
-    ran = crawl(web.serve(handler), *flags, "--emit", ",".join(RECORD_TYPES))
+    flags += ["--emit", ",".join(RECORD_TYPES), "--state", str(tmp_path / "crawl.db")]
+    seed = web.serve(handler)
+    first = crawl(seed, *flags)
+    removed.add("/end")
+    second = crawl(seed, *flags)
 
-    assert (ran.code, ran.err) == (0, "")
+    assert [(ran.code, ran.err) for ran in (first, second)] == [(0, "")] * 2
     whole = jsonschema_rs.validator_for(schema.schema(), validate_formats=True)
-    records = ran.records  # each checked against the schema of its kind
+    records = first.records + second.records  # each checked against the schema of its kind
     assert all(whole.is_valid(each) for each in records)
     assert {each["type"] for each in records} == set(RECORD_TYPES)
+    assert {each["status"] for each in records if each["type"] == "page"} == {200, 304}

@@ -1,0 +1,524 @@
+"""The same command again asks only for what has changed, and says what is new, changed or gone."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import crawler as api
+from tests.cli.lives import Life, balanced, one_line
+from tests.cli.nights import Nights, Script, Truth, summary
+from tests.cli.run import crawl, crawler
+from tests.web.changing import Site, tree
+from tests.web.server import Reply, Request, Web, html
+
+ALL = ("--emit", "page,redirect,error,gone,skip,summary")
+USUAL = ("--parsers", "0", "--per-host", "16", "--retries", "0", *ALL)
+PAGES = 40
+
+Make = Callable[..., Nights]
+
+
+@pytest.fixture
+def make(web: Web, tmp_path: Path) -> Make:
+    """Return nights over a site of so many pages."""
+
+    def made(pages: int = PAGES, broken: str = "", **given: tuple[str, ...]) -> Nights:
+        site = Site(web, **given)  # type: ignore[arg-type]
+        tree(site, pages)
+        return Nights(site, Life(tmp_path, (site.url("/0"),), usual=USUAL), broken)
+
+    return made
+
+
+# Nothing has changed.
+
+
+def nothing_changed(nights: Nights) -> None:
+    first = nights.night()
+    again = nights.night()
+    site = nights.site
+
+    assert {each["change"] for each in first[:-1]} == {None}
+    assert sorted(site.asked) == sorted(site.conditional) == sorted(site.links)
+    assert site.sent == 0
+    assert {(each["status"], each["change"], each["bytes"]) for each in again[:-1]} == {
+        (304, "unchanged", 0)
+    }
+    assert nights.ends(again) == {(path, "page", "unchanged") for path in site.links}
+    assert {each["pass"] for each in again} == {2}
+    told = summary(again)
+    assert (told["fetched"], told["bytes"], told["end_reason"]) == (PAGES, 0, "drained")
+    assert told["changes"] == {"unchanged": PAGES}
+    assert balanced(told)
+
+
+@pytest.mark.parametrize("validators", [("etag",), ("modified",), ("etag", "modified")])
+def test_what_has_a_validator_is_asked_for_with_it(make: Make, validators: tuple[str, ...]) -> None:
+    nothing_changed(make(validators=validators))
+
+
+BLUNT = """
+from crawler.fetch import http
+http._conditional = lambda headers, known: headers
+"""
+FORGETS_LINKS = """
+from crawler.frontier.lore import Led, Lore
+Lore.led = lambda lore, row, depth: Led((), False)
+"""
+
+
+@pytest.mark.parametrize("broken", [BLUNT, FORGETS_LINKS])
+def test_who_asks_for_everything_or_stops_at_a_304_is_noticed(make: Make, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        nothing_changed(make(broken=broken))
+
+
+def test_without_validators_pages_are_compared_by_what_they_say(make: Make) -> None:
+    nights = make(validators=())
+    nights.night()
+    nights.site.edit("/7", "other words")
+    ends = nights.ends(nights.night())
+
+    assert not nights.site.conditional
+    assert {end for end in ends if end[2] != "unchanged"} == {("/7", "page", "changed")}
+    assert len(ends) == PAGES
+
+
+def test_only_changes_writes_nothing_where_nothing_has_changed(make: Make) -> None:
+    nights = make()
+    nights.life.usual = USUAL[:-2]
+    site = nights.site
+    site.links["/3"].append("/missing")
+    nights.night()
+
+    assert nights.night("--only-changes") == []
+    assert len(site.asked) == PAGES + 1
+    site.edit("/7", "other words")
+    site.validators = ()
+    assert nights.ends(nights.night("--only-changes")) == {("/7", "page", "changed")}
+
+
+def test_where_something_is_selected_that_is_what_pages_are_compared_by(make: Make) -> None:
+    nights = make(validators=())
+    select = ("-s", "first=a")
+    nights.night(*select)
+    nights.site.edit("/7", "words that are not selected")
+    nights.site.links["/8"].insert(0, "/9")
+
+    ends = nights.ends(nights.night(*select))
+
+    assert {end for end in ends if end[2] != "unchanged"} == {("/8", "page", "changed")}
+    assert nights.night(*select, "--only-changes")[:-1] == []
+
+
+# Something has.
+
+
+def changed(nights: Nights) -> None:
+    """Ten pages edited, five added, five removed, of which two are still linked to."""
+    site = nights.site
+    nights.night()
+    for number in range(2, 12):
+        site.edit(f"/{number}", f"other words of {number}")
+    for number in range(100, 105):
+        site.add(f"/{number}")
+    site.links["/1"] += [f"/{number}" for number in range(100, 105)]
+    removed = ["/30", "/31", "/32", "/33", "/34"]
+    for path in removed[:3]:
+        site.remove(path)
+    for path in removed[3:]:
+        del site.links[path], site.texts[path]
+    # Where links went, the page has changed, too.
+    edited = {"/1", *(f"/{number}" for number in range(2, 12))}
+    truth = {(path, "page", "changed") for path in edited}
+    truth |= {(f"/{number}", "page", "new") for number in range(100, 105)}
+    truth |= {(path, "gone", "unlinked") for path in removed[:3]}
+    truth |= {(path, "gone", "http") for path in removed[3:]}
+
+    records = nights.night()
+
+    assert {end for end in nights.ends(records) if end[2] != "unchanged"} == truth
+    told = summary(records)
+    assert (told["discovered"], told["gone"], told["unconfirmed"]) == (PAGES + 5, 5, 0)
+    assert balanced(told)
+    state = str(nights.life.state)
+    lines = [json.loads(line) for line in crawler("diff", state, "--json").out.splitlines()]
+    assert {
+        (each["url"].removeprefix(site.origin), each["change"], each["reason"]) for each in lines
+    } == {
+        (path, kind if type_ == "gone" else what, what if type_ == "gone" else None)
+        for path, type_, what in truth
+        for kind in ["gone"]
+    }
+    mail = crawler("diff", state).out.splitlines()
+    assert mail[0] == "pass 2: 5 new, 11 changed, 5 gone"
+    assert len(mail) == 22
+    again = nights.night()
+    assert {end[2] for end in nights.ends(again)} == {"unchanged", "http_4xx"}
+    assert crawler("diff", state).out == ""
+
+
+def test_what_is_new_changed_or_gone_is_named_and_nothing_else(make: Make) -> None:
+    changed(make())
+
+
+NEVER_GONE = """
+from crawler.frontier.ledger import Ledger
+Ledger.sweep = lambda ledger: 0
+"""
+SAME_TO_ME = """
+from crawler.model import Change
+from crawler.policy import news
+compare = news.compare
+news.compare = lambda *args: None if compare(*args) is None else Change.UNCHANGED
+"""
+
+
+KEEPS_CURSORS = """
+from crawler.frontier.loans import Loans
+grow = Loans.grow
+Loans.grow = lambda loans, name, many, first=None: grow(loans, name, many)
+"""
+
+
+@pytest.mark.parametrize("broken", [NEVER_GONE, SAME_TO_ME, KEEPS_CURSORS])
+def test_who_overlooks_what_has_changed_is_noticed(make: Make, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        changed(make(broken=broken))
+
+
+def test_passes_are_told_one_a_line(make: Make) -> None:
+    nights = make()
+    state = str(nights.life.state)
+    nights.night("-n", "10")
+    only = crawler("diff", state)
+    assert (only.code, only.out) == (2, "")
+    assert one_line(only.err, "only one pass"), only.err
+    nights.night("-n", "10")
+    nights.life.killed("after page", 5, "-n", "10")
+
+    names, *rows = crawler("state", state, "passes").out.splitlines()
+
+    told = [dict(zip(names.split("\t"), row.split("\t"), strict=True)) for row in rows]
+    assert [(each["pass"], each["ended"], each["pages"]) for each in told] == [
+        ("1", "max_pages", "10"), ("2", "max_pages", "10"), ("3", "", told[2]["pages"]),
+    ]  # fmt: skip
+    assert crawler("state", state).out.splitlines()[-4:] == [names, *rows]
+    for wrong in (["1"], ["2", "1"], ["0", "1"], ["1", "4"], ["a", "b"]):
+        ran = crawler("diff", state, *wrong)
+        assert (ran.code, ran.out) == (2, ""), wrong
+        assert len(ran.err.splitlines()) == 1, ran.err
+
+
+def section_down(nights: Nights, status: int = 500) -> None:
+    """A section is in trouble while pages are removed elsewhere, and all is well a night later."""
+    site = nights.site
+    nights.night()
+    below = {"/1", "/4", "/5", "/6"}
+    site.refuses = lambda path: status if path in below else None
+    site.remove("/30")
+
+    records = nights.night()
+
+    ends = nights.ends(records)
+    assert {end for end in ends if end[1] == "error"} == {
+        (path, "error", "http_5xx") for path in below
+    }
+    assert not any(end[1] == "gone" for end in ends)
+    assert ("/13", "page", "unchanged") in ends, "found by what /4 said the night before"
+    assert summary(records)["unconfirmed"] == 1
+    site.refuses = lambda path: None
+    records = nights.night()
+    assert {end for end in nights.ends(records) if end[2] != "unchanged"} == {
+        ("/30", "gone", "unlinked")
+    }
+
+
+def test_silence_is_not_taken_for_an_end(make: Make) -> None:
+    section_down(make())
+
+
+@pytest.mark.slow
+def test_a_server_that_asks_for_fewer_requests_is_not_taken_for_an_end(make: Make) -> None:
+    section_down(make(), 503)
+
+
+HASTY = """
+from crawler.frontier.ledger import Ledger
+sweep = Ledger.sweep
+def hasty(ledger):
+    ledger._pass = ledger._pass._replace(unsure=0)
+    return sweep(ledger)
+Ledger.sweep = hasty
+"""
+
+
+@pytest.mark.parametrize("broken", [HASTY, FORGETS_LINKS])
+def test_who_takes_silence_for_an_end_is_noticed(make: Make, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        section_down(make(broken=broken))
+
+
+def test_a_robots_txt_that_cannot_be_had_is_silence(make: Make) -> None:
+    nights = make()
+    nights.night()
+    nights.site.robots = 500
+    ran = nights.run()
+    records = [each for each in nights.life.records() if each["pass"] == 2]
+
+    assert ran.code == 77
+    assert nights.ends(records) == {(path, "skip", "robots") for path in nights.site.links}
+    nights.site.robots = 404
+    assert summary(nights.night())["changes"] == {"unchanged": PAGES}
+
+
+def test_half_a_page_says_nothing_of_the_rest(make: Make) -> None:
+    nights = make()
+    site = nights.site
+    site.edit("/1", "words " * 200)  # the links come after them
+    nights.night()
+    site.edit("/1", "other words " * 200)
+    site.halves = {"/1"}
+
+    records = nights.night()
+
+    (half,) = [each for each in records if each.get("url") == site.url("/1")]
+    assert (half["status"], half["truncated"], half["change"]) == (200, "disconnect", None)
+    assert len(nights.ends(records)) == PAGES
+    site.halves = set()
+    assert {end for end in nights.ends(nights.night()) if end[2] != "unchanged"} == {
+        ("/1", "page", "changed")
+    }
+
+
+def risen(nights: Nights) -> None:
+    """A page at the deepest level, whose links were not followed, comes one level up."""
+    site = nights.site
+    assert summary(nights.night("--depth", "2"))["fetched"] == 13
+    site.links["/0"].append("/4")
+
+    records = nights.night("--depth", "2")
+
+    assert {end for end in nights.ends(records) if end[2] != "unchanged"} == {
+        ("/0", "page", "changed"),
+        *((f"/{number}", "page", "new") for number in (13, 14, 15)),
+    }
+    assert "/4" not in site.conditional
+    assert "/5" in site.conditional
+
+
+def test_a_page_that_rises_is_asked_for_its_links(make: Make) -> None:
+    risen(make())
+
+
+CONTENT = """
+from crawler.frontier.lore import Lore
+Lore._whole = lambda *args: True
+"""
+
+
+def test_who_is_content_with_the_links_of_before_is_noticed(make: Make) -> None:
+    with pytest.raises(AssertionError):
+        risen(make(broken=CONTENT))
+
+
+def test_redirects_and_errors_are_changes_when_they_are_new(web: Web, tmp_path: Path) -> None:
+    """A page that becomes a redirect, a redirect that turns elsewhere, an error that stays."""
+    to = {"/old": "/a", "/page": None}
+
+    async def handler(request: Request) -> Reply:
+        if request.path in ("/robots.txt", "/broken"):
+            return Reply("", 404)
+        target = to.get(request.path)
+        if target:
+            return Reply("", 301, headers={"Location": target})
+        return Reply(html(["/old", "/page", "/broken", "/a", "/b"]))
+
+    life = Life(tmp_path, (web.serve(handler) + "/",), usual=USUAL[:-2])
+    told = []
+    for change in ({}, {}, {"/old": "/b", "/page": "/b"}, {}):
+        to |= change
+        before = len(life.records()) if life.out.exists() else 0
+        assert life.run("--only-changes").code == 0
+        told.append({each["url"].rpartition("/")[2] for each in life.records()[before:]})
+
+    assert told == [{"", "old", "page", "broken", "a", "b"}, set(), {"old", "page"}, set()]
+    lines = crawler("diff", str(life.state), "1", "3").out.splitlines()[1:]
+    assert [line.replace(life.seeds[0], "/") for line in lines] == ["changed  /page (200 → 301)"]
+
+
+async def test_from_python_a_second_pass_yields_what_has_changed(web: Web, tmp_path: Path) -> None:
+    site = Site(web)
+    tree(site, PAGES)
+    found = []
+    for night in range(3):
+        if night == 2:
+            site.edit("/7", "other words")
+        async with api.Crawl(
+            [site.url("/0")], state=str(tmp_path / "crawl.db"), parsers=0, only_changes=True
+        ) as running:
+            found.append([record async for record in running])
+
+    assert [len(each) for each in found] == [PAGES, 0, 1]
+    assert (found[2][0]["url"], found[2][0]["change"]) == (site.url("/7"), "changed")
+
+
+# The pass that a run goes on with.
+
+
+def test_a_larger_number_goes_on_and_the_same_begins_again(make: Make) -> None:
+    nights = make()
+    first, more, again = (nights.night("-n", number) for number in ("10", "15", "15"))
+
+    assert [{each["pass"] for each in records} for records in (first, more, again)] == [
+        {1}, {1}, {2},
+    ]  # fmt: skip
+    assert [summary(records)["fetched"] for records in (first, more, again)] == [10, 15, 15]
+    assert len(nights.ends(first + more)) == 15
+    assert {end[2] for end in nights.ends(again)} == {"unchanged"}
+    rest = nights.night()
+    assert {each["pass"] for each in rest} == {2}
+    assert {end[2] for end in nights.ends(again + rest)} == {"unchanged", "new"}
+    assert len(nights.ends(again + rest)) == PAGES
+
+
+def test_max_time_and_death_go_on_with_the_pass(make: Make) -> None:
+    nights = make()
+    nights.night("--max-time", "1ms")
+    assert nights.last() == (1, None)
+    nights.life.killed("after page", 10)
+    assert nights.last() == (1, None)
+    nights.run()
+    assert nights.last() == (1, "drained")
+    nights.life.killed("after page", 10)
+    assert nights.last() == (2, None)
+    nights.run()
+    assert nights.last() == (2, "drained")
+    seconds = [each for each in nights.life.records() if each["pass"] == 2]
+    assert nights.ends(seconds) == {(path, "page", "unchanged") for path in nights.site.links}
+
+
+def test_another_scope_is_taken_up_by_a_new_pass_and_asks_for_everything(make: Make) -> None:
+    nights = make()
+    nights.night("--depth", "2")
+    changed = nights.night("--depth", "3")
+    again = nights.night("--depth", "3")
+
+    assert summary(changed)["fetched"] == 40
+    assert summary(changed)["changes"] == {"unchanged": 13, "new": 27}
+    assert summary(again)["changes"] == {"unchanged": 40}
+    assert {each["status"] for each in again[:-1]} == {304}
+    narrow = nights.night("--depth", "1")
+    assert summary(narrow)["changes"] == {"unchanged": 4}
+    assert {each["status"] for each in narrow[:-1]} == {200}
+    assert (summary(narrow)["gone"], summary(narrow)["unconfirmed"]) == (0, 0)
+    assert summary(nights.night("--depth", "1"))["gone"] == 0
+
+
+def test_another_user_agent_asks_for_everything(make: Make) -> None:
+    nights = make()
+    nights.night()
+    records = nights.night("-A", "other/1")
+
+    assert not nights.site.conditional
+    assert summary(records)["changes"] == {"unchanged": PAGES}
+
+
+def test_within_a_pass_nothing_may_change(make: Make) -> None:
+    nights = make()
+    nights.night()
+    nights.life.killed("after page", 10)
+
+    ran = nights.run("--depth", "3")
+
+    assert ran.code == 2
+    assert one_line(ran.err, "--depth", "the same options", "--fresh"), ran.err
+
+
+# A few pages a night.
+
+
+def few_a_night(nights: Nights, number: int, age: str, most: int) -> None:
+    seen: set[str] = set()
+    passes = 0
+    while len(seen) < len(nights.site.links):
+        records = nights.night("-n", str(number), "--max-age", age)
+        told = summary(records)
+        assert told["fetched"] == number or told["end_reason"] == "drained"
+        assert balanced(told)
+        seen |= {path for path, type_, _ in nights.ends(records) if type_ == "page"}
+        passes += 1
+        assert passes <= most, f"{len(seen)} pages after {passes - 1} passes"
+
+
+@pytest.mark.parametrize("age", ["7d", "1ms"])
+def test_a_few_pages_a_night_come_to_all_of_them(make: Make, age: str) -> None:
+    few_a_night(make(60), 10, age, 7)
+
+
+NEAREST_FIRST = """
+from crawler.frontier import passes
+take_up = passes.take_up
+def flat(db, goal, *, changed):
+    take_up(db, passes.Goal(goal.pages), changed=changed)
+passes.take_up = flat
+"""
+
+
+def test_who_asks_for_the_nearest_first_is_noticed(make: Make) -> None:
+    with pytest.raises(AssertionError, match="pages after"):
+        few_a_night(make(60, broken=NEAREST_FIRST), 10, "1ms", 7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("age", ["7d", "1ms"])
+def test_a_hundred_a_night_come_to_a_thousand(make: Make, age: str) -> None:
+    few_a_night(make(1_000), 100, age, 12)
+
+
+def test_pages_that_are_fresh_are_not_asked_for(make: Make) -> None:
+    nights = make()
+    nights.night()
+    records = nights.night("--max-age", "1h")
+
+    assert nights.site.asked == []
+    assert nights.ends(records) == {(path, "skip", "fresh") for path in nights.site.links}
+    assert summary(records)["skips"] == {"fresh": PAGES}
+    assert nights.night("--max-age", "1h", "--only-changes")[:-1] == []
+    time.sleep(0.01)
+    assert len(nights.night("--max-age", "1ms")) == PAGES + 1
+
+
+@pytest.mark.parametrize("flag", [["--only-changes"], ["--max-age", "7d"]])
+def test_what_needs_a_memory_needs_a_state(flag: list[str]) -> None:
+    ran = crawl("http://127.0.0.1:9/", *flag)
+
+    assert ran.code == 2
+    assert one_line(ran.err, *flag[:1], "--state"), ran.err
+
+
+# Thirty nights.
+
+
+def nights_by_script(nights: Nights, seed: int, many: int) -> None:
+    script, truth = Script(nights.site, seed), Truth(nights.site)
+    dice = random.Random(seed)
+    for night in range(1, many + 1):
+        expected = truth.night()
+        records = nights.night_with_deaths(dice)
+        assert nights.ends(records) == expected, f"night {night}"
+        script.day()
+
+
+def test_five_nights_with_deaths_tell_the_truth(make: Make) -> None:
+    nights_by_script(make(30), 3, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_thirty_nights_with_deaths_tell_the_truth(make: Make, seed: int) -> None:
+    nights_by_script(make(60), seed, 30)
