@@ -15,6 +15,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     cli                       words and exit codes
     session, api, saved       a run of the command; one from Python; pages from files
     app, ending               the one place where rooms are joined; what a run came to
+    checked                   settings that were looked at closely
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms

@@ -24,7 +24,8 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
-from crawler.app import Joined, check, join, open_frontier
+from crawler.app import Joined, join, open_frontier
+from crawler.checked import check
 from crawler.model import Line, Mark, Status, Tally
 from crawler.seeds import Seeds
 from crawler.settings import ScopeKind, Settings

@@ -5,21 +5,17 @@ import contextlib
 import logging
 import resource
 import shlex
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from crawler import atomic
+from crawler.checked import PRODUCT, Checked
 from crawler.engine.crawl import GRACE, Crawl, Limits
-from crawler.errors import BadSetting, CannotCreate, OutOfResources, WriteFailed
+from crawler.errors import OutOfResources, WriteFailed
 from crawler.fetch import jar as jars
-from crawler.fetch import proxies
 from crawler.fetch.addresses import Trust
-from crawler.fetch.credentials import Credentials
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.fetch.jar import Jar
-from crawler.fetch.proxies import Proxies
 from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
@@ -28,67 +24,20 @@ from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.process import Started, how_many
-from crawler.parse.selection import Selection, selection
-from crawler.policy import robots, rules, urls
+from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
-from crawler.policy.rules import Rule
 from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
-from crawler.settings import CONTENT, Settings, address_override
-from crawler.version import __version__
-
-PRODUCT = "crawlway"
-USER_AGENT = f"{PRODUCT}/{__version__} (+https://pypi.org/project/crawlway/)"
+from crawler.settings import CONTENT, address_override
 
 LEAST_DESCRIPTORS = 32
 DEFAULT_QUEUED = 2_000_000
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """Settings, and what has come of those that only show their faults when they are used."""
-
-    settings: Settings
-    agent: str
-    credentials: Credentials
-    proxies: Proxies
-    jar: Jar | None
-    selection: Selection
-    rules: Sequence[Rule]
-
-    @property
-    def emit(self) -> tuple[str, ...]:
-        """The record types to write."""
-        return self.selection.emit if self.settings.emit is None else self.settings.emit
-
-
-def check(settings: Settings) -> Checked:
-    """Check what the settings could not check themselves, before anything is touched.
-
-    Raises BadSetting, Misconfigured, InputMissing or CannotCreate.
-    """
-    agent = settings.user_agent or USER_AGENT
-    if not agent.isprintable():
-        raise BadSetting("--user-agent is printable text")
-    if settings.markdown:
-        need_markdown()
-    if settings.stats is not None:
-        _see_that_it_can_be_written("--stats", settings.stats)
-    return Checked(
-        settings,
-        agent,
-        _credentials(settings),
-        _proxies(settings),
-        _jar(settings.cookie_jar),
-        selection(settings),
-        _rules(settings),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,63 +247,6 @@ def _asked(checked: Checked) -> Asked:
             **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},
         },
     )
-
-
-def need_markdown() -> None:
-    """Raise BadSetting where the library for --markdown is missing."""
-    try:
-        from crawler.parse import markdown  # noqa: F401 - the children import it, too
-    except ImportError:
-        raise BadSetting("--markdown needs: pip install 'crawlway[markdown]'") from None
-
-
-def _credentials(settings: Settings) -> Credentials:
-    try:
-        return Credentials(
-            settings.header,
-            settings.cookie,
-            settings.auth,
-            use_netrc=settings.netrc,
-            digest=settings.digest,
-        )
-    except (ValueError, OSError, SyntaxError) as error:
-        raise BadSetting(str(error)) from None
-
-
-def _proxies(settings: Settings) -> Proxies:
-    try:
-        found = proxies.given(settings.proxy)
-    except ValueError as error:
-        raise BadSetting(str(error)) from None
-    if found and settings.proxy is None:
-        log.info("the environment names a proxy: %s (--proxy off goes without)", found)
-    return found
-
-
-def _rules(settings: Settings) -> Sequence[Rule]:
-    try:
-        return [rules.parse(text) for text in settings.fail_on]
-    except ValueError as error:
-        raise BadSetting(str(error)) from None
-
-
-def _see_that_it_can_be_written(flag: str, name: str) -> None:
-    if (obstacle := atomic.obstacle(Path(name))) is not None:
-        raise CannotCreate(f"cannot write {flag} {name}: {obstacle}")
-
-
-def _jar(name: str | None) -> Jar | None:
-    """Return the jar of a file, having seen that it can be read and can be replaced."""
-    if name is None:
-        return None
-    _see_that_it_can_be_written("--cookie-jar", name)
-    try:
-        return jars.load(Path(name), time.time)
-    except ValueError as error:
-        raise BadSetting(f"--cookie-jar {error}") from None
-    except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise BadSetting(f"--cookie-jar {name}: {words}") from None
 
 
 def _store(jar: Jar, name: str) -> None:

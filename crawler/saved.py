@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from crawler.app import PRODUCT, need_markdown
+from crawler.checked import PRODUCT, need_markdown
 from crawler.errors import BadSetting, InputMissing
 from crawler.model import Failed, Fetched, Page, Target
 from crawler.parse.page import Reader, Reading, make_scope

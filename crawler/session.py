@@ -14,7 +14,8 @@ from typing import Any, Literal, TextIO
 
 from crawler import ending as endings
 from crawler import heap
-from crawler.app import Checked, check, join, open_frontier
+from crawler.app import join, open_frontier
+from crawler.checked import Checked, check
 from crawler.ending import Ending
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit

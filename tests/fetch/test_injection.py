@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crawler.api import crawl
-from crawler.app import USER_AGENT
+from crawler.checked import USER_AGENT
 from crawler.errors import BadSetting
 from crawler.fetch.credentials import Credentials
 from crawler.fetch.jar import Jar
