@@ -99,7 +99,8 @@ def _proxies(settings: Settings) -> Proxies:
 
 def _rules(settings: Settings) -> Sequence[Rule]:
     try:
-        return [rules.parse(text) for text in settings.fail_on]
+        given = settings.fail_on + ((rules.ON_CHANGE,) if settings.exit_on_change else ())
+        return [rules.parse(text) for text in given]
     except ValueError as error:
         raise BadSetting(str(error)) from None
 

@@ -50,7 +50,8 @@ def of_crawl(result: Result, error: CrawlError | None, rules: Sequence[Rule] = (
         return Ending(_STOPPED[result.reason], late if result.reason == "max_wait" else None)
     if (ending := _of_seeds(result)) is not None:
         return ending
-    found = findings(rules, Account(result.tally, result.stats.errors, result.stats.statuses))
+    stats = result.stats
+    found = findings(rules, Account(result.tally, stats.errors, stats.statuses, stats.changes))
     return Ending(Exit.FINDING if found else Exit.OK, None, found)
 
 

@@ -151,6 +151,7 @@ class Settings:
     durability: Literal["normal", "full"] = "normal"
     stats: str | None = None
     fail_on: tuple[str, ...] = ()
+    exit_on_change: bool = False
     start_jitter: float = 0.0
     quiet: bool = False
     verbose: bool = False
@@ -239,8 +240,10 @@ class Settings:
             raise ValueError("--state names no file")
         if self.state is None and (self.fresh or self.durability == "full"):
             raise ValueError("--fresh and --durability go with --state FILE")
-        if self.state is None and (self.only_changes or self.max_age is not None):
-            raise ValueError("--only-changes and --max-age go with --state FILE, which remembers")
+        of_passes = self.only_changes or self.max_age is not None or self.exit_on_change
+        if self.state is None and of_passes:
+            flags = "--only-changes, --max-age and --exit-on-change"
+            raise ValueError(f"{flags} go with --state FILE, which remembers")
         if self.state is not None and os.path.realpath(self.state) in outputs:
             raise ValueError("--state and --output name the same file")
         if self.state is not None and self.max_queued is not None:

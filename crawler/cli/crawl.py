@@ -152,6 +152,11 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
        help="Exit with 1 and say why if the crawl came to that: errors>1%, pages<100, gone>0, "
        "timeout>5, status>=500, status=404:10 (more than 10 of them), broken (any error or gone). "
        "May be given several times.")  # fmt: skip
+@_cron(
+    "--exit-on-change",
+    is_flag=True,
+    help="Exit with 1 if anything is new, changed or gone since the pass before.",
+)
 @_cron("--start-jitter", type=DURATION, metavar="TIME", default=0.0,
        help="Wait a random time up to this before the first request.")  # fmt: skip
 @_people("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

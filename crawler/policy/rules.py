@@ -5,7 +5,8 @@
     rule      = figure operator threshold
               | "status" operator CODE [":" threshold]    answers with such a status; any
               | "broken"                                  errors and gone together; any
-    figure    = pages | redirects | errors | gone | skipped | left | a class of error
+    figure    = pages | redirects | errors | gone | skipped | left | new | changed | changes
+              | a class of error
     operator  = > | >= | < | <= | = | !=
     threshold = NUMBER | NUMBER "%"
 
@@ -16,9 +17,9 @@ all. After a colon stands what may be: ``status>=500:1%`` is met by more than 1 
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from crawler.model import Fault, Tally
+from crawler.model import Change, Fault, Tally
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -29,7 +30,12 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_FIGURES = ("pages", "redirects", "errors", "gone", "skipped", "left")
+_FIGURES = (
+    "pages", "redirects", "errors", "gone", "skipped", "left", "new", "changed", "changes",
+)  # fmt: skip
+ON_CHANGE = "changes>0"
+"""The rule that ``--exit-on-change`` stands for: anything new, changed or gone."""
+
 _OF_ALL = ("skipped", "left")
 
 _WORD = re.compile(r"[a-z0-9_]+")
@@ -40,11 +46,14 @@ _CODE = re.compile(r"[0-9]{3}(?![0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a pass came to: its tally, errors by class, URLs by the status they ended with."""
+    """What a pass came to: its tally, errors by class, URLs by the status they ended with,
+    pages by what they are against the pass before (none on the first).
+    """
 
     tally: Tally
     errors: Mapping[str, int]
     statuses: Mapping[int, int]
+    changes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,7 @@ class Rule:
         if not _OPERATORS[self.operator](measured, self.bound):
             return None
         noun = "answers" if self.status is not None else self.figure
-        if count == 1 and noun in ("pages", "redirects", "errors", "answers"):
+        if count == 1 and noun in ("pages", "redirects", "errors", "answers", "changes"):
             noun = noun[:-1]
         told = f"{self.text}: {count:,} {noun}"
         return f"{told} of {of:,} URLs, {measured:.3g} %" if self.share else told
@@ -78,7 +87,11 @@ class Rule:
         if self.status is not None:
             matches, code = _OPERATORS[self.status[0]], self.status[1]
             return sum(many for each, many in account.statuses.items() if matches(each, code))
+        new, changed = (account.changes.get(each, 0) for each in (Change.NEW, Change.CHANGED))
         figures = {
+            "new": new,
+            "changed": changed,
+            "changes": new + changed + tally.gone,
             "pages": tally.fetched,
             "redirects": tally.redirected,
             "errors": tally.failed,

@@ -523,3 +523,19 @@ def test_five_nights_with_deaths_tell_the_truth(make: Make) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_thirty_nights_with_deaths_tell_the_truth(make: Make, seed: int) -> None:
     nights_by_script(make(60), seed, 30)
+
+
+def test_exit_on_change_is_met_by_what_is_new_changed_or_gone(make: Make) -> None:
+    nights = make(validators=())
+    flag = "--exit-on-change"
+
+    assert (nights.life.run(flag).code, nights.life.run(flag).code) == (0, 0)
+    nights.site.edit("/7", "other words")
+    ran = nights.life.run(flag)
+
+    assert (ran.code, ran.err) == (1, "crawler: error: --fail-on changes>0: 1 change\n")
+    assert nights.life.run(flag).code == 0
+    nights.site.edit("/8", "other words")
+    assert nights.life.run("--fail-on", "changed>1", "--fail-on", "new>0").code == 0
+    nights.site.edit("/8", "yet others")
+    assert nights.life.run("--fail-on", "changed>=1").code == 1
