@@ -1,6 +1,5 @@
 """``crawler config``."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -67,6 +66,8 @@ def show(ctx: click.Context, /, *, as_json: bool, **_: Any) -> int:
 def _objects(
     ctx: click.Context, params: Iterable[click.Parameter], settings: "Settings"
 ) -> Iterator[str]:
+    import json
+
     found = asdict(settings)
     for param in params:
         where = origin(ctx, param)

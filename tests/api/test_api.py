@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 NOT_FOR_THE_API = {
     "seeds", "output", "format", "rotate", "append", "overwrite", "quiet", "verbose", "progress",
-    "log_format", "loop", "debug", "stats", "fail_on", "start_jitter",
+    "log_format", "loop", "debug", "stats", "fail_on", "exit_on_change", "start_jitter",
 }  # fmt: skip
 
 
