@@ -70,6 +70,15 @@ class Extract:
             lines.append(Line("item", data))
         return lines
 
+    @property
+    def told(self) -> Errors:
+        """All that people are told of: the page's errors, and those of its items."""
+        return self.errors | {
+            f"items[{item.index}].{at}": why
+            for item in self.items
+            for at, why in item.errors.items()
+        }
+
     def keys(self) -> dict[str, Any]:
         """Return what it adds to the page's record: not too much, and nothing if there is none."""
         found: dict[str, Any] = {}

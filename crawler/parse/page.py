@@ -153,7 +153,7 @@ class Reader:
         if self._extractor is not None and extract is not None and document is not None:
             self._extractor.call(document, extract)  # the last to see the tree: it may change it
             lines = extract.lines(common(page.target, self._reading.run, page.at))
-            taken = Taken(len(lines), extract.dropped, extract.errors)
+            taken = Taken(len(lines), extract.dropped, extract.told)
             more = more | extract.keys()
         compared = self._compare(page, extract)
         if not compared.told:

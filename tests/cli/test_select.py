@@ -332,3 +332,16 @@ def test_extract_tells_what_is_wrong(args: list[str], code: int, words: str) -> 
 
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
+
+
+def test_what_of_an_item_cannot_be_read_is_told_and_counted(web: Web) -> None:
+    async def handler(request: Request) -> Reply:
+        there = request.path == "/"
+        return Reply("<p class=b><i>free</i><p class=b><i>7</i>", 200 if there else 404)
+
+    ran = crawl(web.serve(handler), "--each", ".b", "-s", "price:float=i", "--emit", "item,summary")
+
+    assert [item["fields"]["price"] for item in ran.of("item")] == [None, 7.0]
+    assert ran.of("summary")[0]["field_errors"] == 1
+    assert "items[0].price" in ran.err
+    assert "first page with field errors" in ran.err
