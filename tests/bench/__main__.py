@@ -1,6 +1,7 @@
 """``make bench``: ours and its peers on the same real site, in interleaved rounds."""
 
 import argparse
+import compileall
 import datetime
 import json
 import platform
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if why := _impossible(asked.site):
         print(f"cannot measure: {why}", file=sys.stderr)
         return 2
+    compileall.compile_dir("crawler", quiet=1)  # as everyone else was when they were installed
     entries = [ways for ways in known.everyone() if _wanted(ways[0].name, asked.only)]
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
         run = Path(scratch)

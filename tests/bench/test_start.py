@@ -1,14 +1,17 @@
 """What a person at a terminal waits for: the help, and the first record."""
 
+import compileall
 import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+import crawler
 from tests.cli.run import COMMAND
 from tests.web.server import Reply, Request, Web, html
 
@@ -18,6 +21,12 @@ ROUNDS = 9
 HELP = [*COMMAND, "--help"]
 CLICK = [sys.executable, "-c", "import click"]
 HEAVY = [sys.executable, "-c", "import aiohttp; from crawler.cli import main; main()", "--help"]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compiled() -> None:
+    """What is installed has its bytecode beside it, also where Python is told to write none."""
+    assert compileall.compile_dir(str(Path(crawler.__file__).parent), quiet=1)
 
 
 def cpu(command: Sequence[str]) -> float:
