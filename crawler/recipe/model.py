@@ -5,7 +5,6 @@ a file. It travels to the parsing children as it is.
 """
 
 import re
-from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -135,18 +134,3 @@ def caret(text: str, at: int) -> str:
     flat = "".join(each if each.isprintable() else " " for each in text)
     start = max(0, at - SHOWN // 2) if len(flat) > SHOWN else 0
     return f"{flat[start : start + SHOWN]}\n{' ' * (at - start)}^"
-
-
-def queries(recipe: Recipe) -> Iterator[Query]:
-    """Yield every query of a recipe."""
-    for section in recipe.sections:
-        if section.each is not None:
-            yield section.each
-        yield from section.follow or ()
-        yield from _of_fields(section.fields)
-
-
-def _of_fields(fields: tuple[Field, ...]) -> Iterator[Query]:
-    for field in fields:
-        yield field.query
-        yield from _of_fields(field.fields)
