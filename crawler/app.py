@@ -118,6 +118,7 @@ async def join(
         recipe=checked.selection.recipe,
         extract=checked.selection.extract,
         only_changes=settings.only_changes,
+        keep=settings.state is not None,
     )
     scope = make_scope(reading)
     for seed, target in past.widened:

@@ -121,7 +121,8 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
     ``status`` and ``why`` are how it ended last. The rest is of the last answer that was a
     page or a redirect: ``page`` says which (None: there was none), ``digest`` what it is
-    compared by, ``etag`` and ``modified`` its validators, where it may be asked for with them.
+    compared by, ``etag`` and ``modified`` its validators, where it may be asked for with them,
+    and then ``selected`` what was selected of it.
     """
 
     status: int | None = None
@@ -130,6 +131,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     digest: bytes | None = None
     etag: str | None = None
     modified: str | None = None
+    selected: bytes | None = None
 
     @property
     def validators(self) -> bool:
@@ -235,7 +237,8 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     ``refused`` counts the links that were not admitted, by reason. ``hop`` says that they
     are no deeper than the page itself: it was a sitemap. ``taken`` is None where nothing
     was to be taken out of it. ``digest`` is what the page will be compared by on the next
-    pass, ``change`` what came of comparing it on this one.
+    pass, ``change`` what came of comparing it on this one, ``selected`` what is kept of what
+    was selected of it (:mod:`crawler.selected`; None: nothing was, or nobody keeps it).
     """
 
     lines: "Sequence[Line]"
@@ -245,6 +248,7 @@ class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):
     taken: Taken | None = None
     digest: bytes | None = None
     change: Change | None = None
+    selected: bytes | None = None
 
 
 class Verdict(StrEnum):
@@ -266,8 +270,8 @@ class Settled(msgspec.Struct, frozen=True):
 
     The rest is for whoever remembers: the HTTP ``status``, ``why`` it is no page, the
     validators ``etag`` and ``modified`` (Last-Modified) as the server spelt them, and
-    ``digest`` and ``change`` of a page. With ``replay`` it leads where it led before as well.
-    ``unsure`` says that the end tells nothing of what is there: nobody answered, say.
+    ``digest``, ``change`` and ``selected`` of a page. With ``replay`` it leads where it led
+    before as well. ``unsure`` says that the end tells nothing of what is there: nobody answered, say.
     """
 
     lease: Lease
@@ -281,6 +285,7 @@ class Settled(msgspec.Struct, frozen=True):
     modified: str | None = None
     digest: bytes | None = None
     change: Change | None = None
+    selected: bytes | None = None
     replay: bool = False
     unsure: bool = False
 

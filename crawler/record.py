@@ -7,7 +7,7 @@ that come with a flag are absent without it. ``crawler schema`` is made from the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -335,8 +335,17 @@ def error(lease: Lease, failed: Failed, attempts: int, run: int, at: float) -> L
     return Line(Verdict.FAILED, encode(ErrorRecord(status=failed.status, error=detail, **fields)))
 
 
-def unchanged(page: Page, run: int) -> Line:
-    """Return the record of a page that answered 304: what it says was not sent again."""
+def item(index: int, fields: Any, errors: Mapping[str, str], shared: Mapping[str, Any]) -> Line:
+    """Return the record of an item; ``shared`` are the keys that it has in common with its page."""
+    told = dict(errors) if errors else UNSET
+    return Line("item", encode(ItemRecord(index=index, fields=fields, field_errors=told, **shared)))
+
+
+def unchanged(page: Page, run: int, more: Mapping[str, Any]) -> Line:
+    """Return the record of a page that answered 304: it was not sent again.
+
+    ``more`` is what is known of what it says.
+    """
     fetched = page.fetched
     record = PageRecord(
         status=fetched.status,
@@ -348,6 +357,7 @@ def unchanged(page: Page, run: int) -> Line:
         truncated=None,
         n_links=None,
         change=Change.UNCHANGED.value,
+        **more,
         **common(page.target, run, page.at),
     )
     return Line(Verdict.FETCHED, encode(record))

@@ -1,8 +1,7 @@
 """``crawler diff``."""
 
-from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +9,17 @@ from crawler.cli.state import tell
 
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Changed, Inquiry
+    from crawler.selected import Difference
+
+KINDS = ("new", "changed", "gone")
+
+MOST_TOLD = 20
+"""Fields of one page that are told."""
+
+SHOWN = 60
+"""Characters shown of a value; before what differs, ``LEAD`` of them."""
+
+LEAD = 15
 
 
 @click.command(short_help="Show what has changed between two passes of a state.")
@@ -18,7 +28,8 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:
     """Show which pages of the crawl in a state FILE were new, changed or gone in pass B
-    against pass A (by default in the last one, against the one before it).
+    against pass A (by default in the last one, against the one before it), and which of the
+    fields selected have changed.
 
     Nothing is printed where nothing has changed.
     """
@@ -27,7 +38,7 @@ def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:
 
     def lines(inquiry: "Inquiry") -> Iterator[str]:
         changes = inquiry.changes(*passes)
-        return _records(changes) if as_json else _text(list(changes))
+        return _records(changes) if as_json else _text(changes)
 
     return tell(file, lines)
 
@@ -39,22 +50,29 @@ def _records(changes: "Iterator[Changed]") -> Iterator[str]:
         told = each._asdict()
         record = {"v": SCHEMA_VERSION, "type": "change", "url": told.pop("url")}
         record["pass"] = told.pop("after")
+        if each.fields is not None:
+            told["fields"] = [difference.record for difference in each.fields]
         yield encode(record | told).decode()
 
 
-def _text(changes: "list[Changed]") -> Iterator[str]:
-    """Return the counts, and a line a page: for a mail."""
+def _text(changes: "Iterator[Changed]") -> Iterator[str]:
+    """Return the counts, and a line a page and one for each of its fields: for a mail."""
     from crawler.report import safe
 
-    if not changes:
-        return
-    counts = Counter(each.change for each in changes)
-    told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("new", "changed", "gone"))
-    yield f"pass {changes[0].after}: {told}"
-    for kind in ("new", "changed", "gone"):
-        for each in changes:
-            if each.change == kind:
-                yield safe(f"{kind:<8} {each.url}{_aside(each)}")
+    told: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    number = 0
+    for each in changes:
+        number = each.after
+        told[each.change].append(
+            "\n".join(
+                safe(line)
+                for line in (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each))
+            )
+        )
+    if number:
+        yield f"pass {number}: " + ", ".join(f"{len(told[kind]):,} {kind}" for kind in KINDS)
+    for kind in KINDS:
+        yield from told[kind]
 
 
 def _aside(each: "Changed") -> str:
@@ -63,3 +81,48 @@ def _aside(each: "Changed") -> str:
         return f" ({each.status_after or 'nothing links to it'})"
     moved = each.change == "changed" and each.status_before != each.status_after
     return f" ({each.status_before} → {each.status_after})" if moved else ""
+
+
+def _fields(each: "Changed") -> Iterator[str]:
+    """Yield a line for each field that is otherwise, below its page."""
+    fields = each.fields or ()
+    for field in fields[:MOST_TOLD]:
+        yield f"    {_named(field)}: {_told(field)}"
+    if len(fields) > MOST_TOLD:
+        yield f"    and {len(fields) - MOST_TOLD:,} more (--json tells all)"
+
+
+def _named(field: "Difference") -> str:
+    places = [] if field.item is None else [f"items[{field.item}]"]
+    name = ".".join(places if field.field is None else [*places, field.field])
+    return name if len(name) <= SHOWN else f"{name[: SHOWN - 1]}…"
+
+
+def _told(field: "Difference") -> str:
+    """Return what a value was and is, as JSON; of long ones the part that differs."""
+    from crawler.selected import NOTHING
+
+    if field.before is NOTHING:
+        return f"added {_cut(_json(field.after), 0)}"
+    if field.after is NOTHING:
+        return f"removed {_cut(_json(field.before), 0)}"
+    before, after = _json(field.before), _json(field.after)
+    same = next(
+        (at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0
+    )
+    long = max(len(before), len(after)) > SHOWN
+    start = max(0, same - LEAD) if long else 0
+    return f"{_cut(before, start)} → {_cut(after, start)}"
+
+
+def _cut(text: str, start: int) -> str:
+    """Return what is shown of a text, from ``start`` on."""
+    head = "…" if start else ""
+    tail = "…" if len(text) - start > SHOWN else ""
+    return f"{head}{text[start : start + SHOWN]}{tail}"
+
+
+def _json(value: Any) -> str:
+    from msgspec import json
+
+    return json.encode(value).decode()

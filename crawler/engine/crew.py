@@ -41,6 +41,7 @@ from crawler.policy.urls import Canon
 from crawler.policy.verdict import Hop
 from crawler.policy.workbench import Visit
 from crawler.ports import Fetcher, Parser
+from crawler.selected import unpack
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +227,7 @@ class Crew:
             modified=fetched.headers.get("last-modified") if whole else None,
             digest=None if half else parsed.digest,
             change=parsed.change,
+            selected=None if half else parsed.selected,
             replay=half and news.before(lease) is not None,
             unsure=not whole or Refusal.TOO_MANY in parsed.refused,
         )
@@ -233,7 +235,10 @@ class Crew:
         return Done(settled, parsed.lines, None, parsed.refused, parsed.taken, held)
 
     def _unchanged(self, lease: Lease, fetched: Fetched) -> Done:
-        """Return the end of a page that is as it was, and leads where it led."""
+        """Return the end of a page that is as it was, and leads where it led.
+
+        What was selected of it stands in the records of this pass as well.
+        """
         settled = Settled(
             lease,
             Verdict.FETCHED,
@@ -246,7 +251,13 @@ class Crew:
         if self.shared.only_changes:
             return Done(settled)
         page = Page(lease.target, fetched, lease.attempt + 1, time.time())
-        return Done(settled, (record.unchanged(page, self.shared.run),))
+        known = lease.known
+        if known is None or known.selected is None:
+            return Done(settled, (record.unchanged(page, self.shared.run, {}),))
+        selected = unpack(known.selected)
+        line = record.unchanged(page, self.shared.run, selected.keys())
+        items = selected.lines(record.common(lease.target, self.shared.run, page.at))
+        return Done(settled, (line, *items), taken=selected.taken)
 
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)

@@ -28,6 +28,9 @@ BATCH = 500
 LINKS = 20_000
 """Links that are in memory until a commit, at most but for those of the last batch."""
 
+SELECTED = 4_000_000
+"""Bytes of what was selected of pages that are, likewise."""
+
 TOLD = 5
 """Field errors of one page in the log."""
 
@@ -98,12 +101,19 @@ class Settle:
     def _urgent(self) -> bool:
         """Whether what is gathered is better committed now than gathered further."""
         shared = self.shared
-        links = sum(len(done.settled.found) for done in self._gathered)
-        if not shared.frontier.durable or len(self._gathered) >= self._most or links >= LINKS:
+        if not shared.frontier.durable or len(self._gathered) >= self._most or self._large():
             return True
         return not all(
             shared.bench.stocks(site)
             for site in {done.settled.lease.target.site for done in self._gathered}
+        )
+
+    def _large(self) -> bool:
+        """Whether what is gathered takes much memory."""
+        settled = [done.settled for done in self._gathered]
+        links = sum([len(each.found) for each in settled])
+        return links >= LINKS or (
+            sum([len(each.selected) for each in settled if each.selected]) >= SELECTED
         )
 
     async def _commit(self) -> None:

@@ -12,9 +12,10 @@ import msgspec
 
 from crawler.errors import BadSetting, InputMissing
 from crawler.frontier.seen import pack, unpack
-from crawler.frontier.state import identify, read_only, real, recognise, unusable
+from crawler.frontier.state import damaged, identify, read_only, real, recognise, unusable
 from crawler.model import Mark, Tally
 from crawler.policy import urls
+from crawler.selected import Difference, differences, text
 
 Rows = Iterator[Sequence[Any]]
 
@@ -51,7 +52,8 @@ class Account(NamedTuple):
 class Changed(NamedTuple):
     """A page that is otherwise: ``change`` is new, changed or gone, ``reason`` why it is gone.
 
-    ``status_before`` and ``status_after`` are null where there was no page, or is none.
+    ``status_before`` and ``status_after`` are null where there was no page, or is none. ``fields``
+    is what is otherwise of what is selected (None: not known, or there was or is no page).
     """
 
     url: str
@@ -60,16 +62,25 @@ class Changed(NamedTuple):
     reason: str | None
     status_before: int | None
     status_after: int | None
+    fields: Sequence[Difference] | None
 
 
 def _sum(url: str, after: int, steps: Sequence[Sequence[Any]]) -> Changed | None:
-    """Return what several changes come to, one after another; None: there and gone again."""
+    """Return what several changes come to, one after another; None: all is as it was.
+
+    Steps are (kind, why, status before, after, what was selected before, after).
+    """
     first, last = steps[0], steps[-1]
     there_before, there_after = first[0] != "new", last[0] != "gone"
     if not there_before and not there_after:
         return None
     change = "changed" if there_before and there_after else "gone" if there_before else "new"
-    return Changed(url, after, change, last[1], first[2] if there_before else None, last[3])
+    status_before, fields = first[2] if there_before else None, None
+    if change == "changed" and first[4] is not None and last[5] is not None:
+        fields = differences(first[4], last[5])
+        if fields == [] and len(steps) > 1 and status_before == last[3]:
+            return None
+    return Changed(url, after, change, last[1], status_before, last[3], fields)
 
 
 class Inquiry:
@@ -84,6 +95,7 @@ class Inquiry:
         self._db = read_only(path, "mode=rw")
         identify(path, self._db)
         self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
+        self._db.create_function("as_text", 1, _as_text, deterministic=True)
         self._db.execute(_LINK)
         self._db.execute("BEGIN")  # one picture, whatever is committed meanwhile
         self._db.set_authorizer(_only_look)
@@ -137,13 +149,16 @@ class Inquiry:
             there = "only one pass" if last == 1 else f"passes 1 to {last}"
             raise BadSetting(f"{self.path} has {there}: give an earlier pass and a later one")
         rows = self._db.execute(
-            "SELECT url, kind, change.why, status_before, status_after FROM change "
-            "JOIN url USING (id) WHERE change.pass > ? AND change.pass <= ? "
+            "SELECT url, kind, change.why, status_before, status_after, fields_before, "
+            "fields_after FROM change JOIN url USING (id) WHERE change.pass > ? AND change.pass <= ? "
             "ORDER BY url, change.pass",
             (before, after),
         )
         for url, steps in groupby(rows, key=lambda row: row[0]):
-            changed = _sum(url, after, [step[1:] for step in steps])
+            try:
+                changed = _sum(url, after, [step[1:] for step in steps])
+            except ValueError:  # what was selected cannot be read
+                raise damaged(self.path, "a change is not what it was") from None
             if changed is not None:
                 yield changed
 
@@ -279,6 +294,10 @@ _LOOKING = {
 def _only_look(action: int, *what: str | None) -> int:
     """SQLite asks whether a statement may do something: it may look."""
     return sqlite3.SQLITE_OK if action in _LOOKING else sqlite3.SQLITE_DENY
+
+
+def _as_text(selected: bytes | None) -> str | None:
+    return None if selected is None else text(selected).decode()
 
 
 def _as_json(links: bytes | None) -> str:

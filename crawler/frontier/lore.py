@@ -16,7 +16,17 @@ from crawler.model import Change, Gone, Known, Reason, Settled, Verdict
 
 Row = tuple[Any, ...]
 
-COLUMNS = "u.status, u.why, p.verdict, p.digest, p.etag, p.modified, p.hop, p.depth, p.fetched"
+MOST_LENT = 64 * 1024
+"""Bytes of what was selected of a page that go with a lease: some hundred items."""
+
+# Who cannot be lent what was selected is asked for the whole page; its records need it.
+_FITS = f"coalesce(length(p.selected), 0) <= {MOST_LENT}"
+COLUMNS = (
+    f"u.status, u.why, p.verdict, p.digest, iif({_FITS}, p.etag, NULL), "
+    f"iif({_FITS}, p.modified, NULL), "
+    f"iif({_FITS} AND coalesce(p.etag, p.modified) IS NOT NULL, p.selected, NULL), "
+    "p.hop, p.depth, p.fetched"
+)
 """What :meth:`Lore.of` is made from, where ``u`` is a url and ``p`` its page."""
 
 LONGEST_VALIDATOR = 1_000
@@ -25,8 +35,10 @@ LONGEST_VALIDATOR = 1_000
 _ANSWERED = {Verdict.FETCHED, Verdict.REDIRECTED}
 
 _CHANGE = """
-    INSERT OR REPLACE INTO change (pass, id, kind, why, status_before, status_after)
-    VALUES (?1, ?2, ?3, ?4, (SELECT status FROM page WHERE id = ?2), ?5)
+    INSERT OR REPLACE INTO change VALUES (
+        ?1, ?2, ?3, ?4, (SELECT status FROM page WHERE id = ?2), ?5,
+        (SELECT selected FROM page WHERE id = ?2), ?6
+    )
 """
 
 _UNMET = (
@@ -60,14 +72,14 @@ class Lore:
 
     def of(self, depth: int, row: Sequence[Any]) -> tuple[Known, Reason | Gone | None]:
         """Return what is known of a URL, and why it is not to be asked for, from ``COLUMNS``."""
-        status, why, verdict, digest, etag, modified, hop, stored, fetched = row
+        status, why, verdict, digest, etag, modified, selected, hop, stored, fetched = row
         if why == Gone.UNLINKED:
             return Known(None, None, True, digest), Gone.UNLINKED
         page = None if verdict is None else verdict == Verdict.FETCHED
         if page is None or not self._this.alike or not self._whole(hop, stored, depth):
             return Known(status, why, page, digest), None
         moot = Reason.FRESH if fetched >= self._fresh else None
-        return Known(status, why, page, digest, etag, modified), moot
+        return Known(status, why, page, digest, etag, modified, selected), moot
 
     def led(self, row: int, depth: int) -> Led:
         """Return where a URL led when it last answered, as far as that is followed."""
@@ -85,19 +97,32 @@ class Lore:
         old = None
         if settled.replay:
             old = self._db.execute(
-                "SELECT etag, modified, verdict, status, hop, depth, digest FROM page WHERE id = ?",
+                "SELECT etag, modified, verdict, status, hop, depth, digest, selected FROM page "
+                "WHERE id = ?",
                 (row,),
             ).fetchone()
         etag, modified = _short(settled.etag), _short(settled.modified)
         status, hop, depth = settled.status, settled.hop, settled.lease.target.depth
-        digest = settled.digest
+        digest, selected = settled.digest, settled.selected
         verdict = settled.verdict.value
         if old is not None:
             etag, modified = etag or old[0], modified or old[1]
             verdict, status, hop, depth = old[2:6]
-            digest = digest or old[6]
+            if digest is None:
+                digest, selected = old[6:]
         number = self._this.number
-        said = (row, etag, modified, pack(links), verdict, status, int(hop), depth, digest)
+        said = (
+            row,
+            etag,
+            modified,
+            pack(links),
+            verdict,
+            status,
+            int(hop),
+            depth,
+            digest,
+            selected,
+        )
         whole = (*said, now, number)
         return (*whole, stamp(whole))
 
@@ -108,7 +133,7 @@ class Lore:
             gone = [(row,) for each, row in settled if each.verdict is Verdict.GONE]
             self._db.executemany("DELETE FROM page WHERE id = ?", gone)
         self._db.executemany(
-            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages
+            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages
         )
 
     def unmet(self) -> Iterator[list[Row]]:
@@ -139,9 +164,9 @@ class Lore:
         number = self._this.number
         for each, row in settled:
             if each.verdict is Verdict.GONE:
-                yield number, row, "gone", each.why and each.why.value, each.status
+                yield number, row, "gone", each.why and each.why.value, each.status, None
             elif each.change in (Change.NEW, Change.CHANGED):
-                yield number, row, each.change.value, None, each.status
+                yield number, row, each.change.value, None, each.status, each.selected
 
 
 def _short(validator: str | None) -> str | None:

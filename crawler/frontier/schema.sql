@@ -80,8 +80,9 @@ CREATE TABLE seen (
 
 -- What a page, a redirect or a sitemap said when it last answered, in `pass` and at `fetched`:
 -- validators, and the urls it leads to as an array of little-endian 32-bit ids; with `hop` these
--- are no deeper than itself, which was at `depth`. `digest` is what it is compared by. A page
--- that is gone has no row. `stamp` is the CRC-32 of the columns before it.
+-- are no deeper than itself, which was at `depth`. `digest` is what it is compared by, `selected`
+-- the fields and items taken out of it, as JSON, from a kilobyte on deflated (null: nothing is).
+-- A page that is gone has no row. `stamp` is the CRC-32 of the columns before it.
 CREATE TABLE page (
     id INTEGER PRIMARY KEY,
     etag TEXT,
@@ -92,13 +93,14 @@ CREATE TABLE page (
     hop INTEGER NOT NULL,
     depth INTEGER NOT NULL,
     digest BLOB,
+    selected BLOB,
     fetched REAL NOT NULL,
     pass INTEGER NOT NULL,
     stamp INTEGER NOT NULL
 );
 
 -- What was otherwise than on the pass before: pages that were new, changed, or gone (`why`),
--- the status before and after, and for the fields selected, where there are any, both as JSON.
+-- the status before and after, and what was selected of the page before and after, as in `page`.
 CREATE TABLE change (
     pass INTEGER NOT NULL,
     id INTEGER NOT NULL,

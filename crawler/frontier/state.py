@@ -25,7 +25,7 @@ from crawler.model import Mark
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""
 
-FORMAT = 2
+FORMAT = 3
 """PRAGMA user_version of the files that this version writes."""
 
 MAGIC = b"SQLite format 3\0"

@@ -15,7 +15,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 _STAMPED = {
     "url": "id, site, fp, url, pass, level, depth, hops, via, seed, meta",
-    "page": "id, etag, modified, links, verdict, status, hop, depth, digest, fetched, pass",
+    "page": (
+        "id, etag, modified, links, verdict, status, hop, depth, digest, selected, fetched, pass"
+    ),
     "pass": "number, base, since, rolling, unsure, ended",
 }
 """What the stamp of a table's row covers."""

@@ -5,19 +5,19 @@ so are the bytes of them: selectors can repeat a page's text many times over.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import Raw
 
-from crawler.model import Line
+from crawler import selected
 from crawler.parse import function
 from crawler.parse.document import Document
 from crawler.parse.fields import Errors, Fields
 from crawler.parse.selector import Selector
 from crawler.recipe.model import Query, Recipe, Section
-from crawler.record import ItemRecord, encode
+from crawler.record import encode
+from crawler.selected import Selected
 
 MOST_ITEMS = function.MOST_ITEMS
 MOST_BYTES = 32 * 1024 * 1024
@@ -52,44 +52,26 @@ class Extract:
     dropped: int = 0
     links: list[str] | None = None
 
-    def lines(self, shared: Mapping[str, Any]) -> list[Line]:
-        """Return the records of the items, as far as they are not too large together.
+    def selected(self, shared: dict[str, Any]) -> Selected:
+        """Return what records hold of it, which is not too much.
 
-        ``shared`` are the keys that they have in common with the page.
+        ``shared`` are the keys that the records of items have in common with the page.
         """
-        lines: list[Line] = []
-        size = 0
+        errors = dict(self.errors)
+        fields = None if self.fields is None else encode(self.fields)
+        if fields is not None and len(fields) > MOST_BYTES:
+            fields = b"{}"
+            errors["fields"] = f"more than {MOST_BYTES:,} bytes of a page"
+        items: list[selected.Item] = []
+        size, each = 0, len(encode(shared)) if self.items else 0
         for item in self.items:
-            errors = item.errors or UNSET
-            record = ItemRecord(index=item.index, fields=item.fields, field_errors=errors, **shared)
-            data = encode(record)
-            size += len(data)
+            data = encode(item.fields)
+            size += each + len(data) + (len(encode(item.errors)) if item.errors else 0)
             if size > MOST_BYTES:
-                self.errors["items"] = f"more than {MOST_BYTES:,} bytes of a page"
+                errors["items"] = f"more than {MOST_BYTES:,} bytes of a page"
                 break
-            lines.append(Line("item", data))
-        return lines
-
-    @property
-    def told(self) -> Errors:
-        """All that people are told of: the page's errors, and those of its items."""
-        return self.errors | {
-            f"items[{item.index}].{at}": why
-            for item in self.items
-            for at, why in item.errors.items()
-        }
-
-    def keys(self) -> dict[str, Any]:
-        """Return what it adds to the page's record: not too much, and nothing if there is none."""
-        found: dict[str, Any] = {}
-        if self.fields is not None:
-            found["fields"] = self.fields
-            if len(encode(self.fields)) > MOST_BYTES:
-                found["fields"] = {}
-                self.errors["fields"] = f"more than {MOST_BYTES:,} bytes of a page"
-        if self.errors:
-            found["field_errors"] = self.errors
-        return found
+            items.append(selected.Item(item.index, Raw(data), item.errors))
+        return Selected(None if fields is None else Raw(fields), errors, items, self.dropped)
 
 
 class Extractor:

@@ -21,7 +21,6 @@ from crawler.model import (
     Page,
     Parsed,
     Refusal,
-    Taken,
     Verdict,
 )
 from crawler.parse import charset, complexity, html, sitemap
@@ -47,8 +46,8 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     ``sitemap`` whether sitemaps are read, too, or only they; ``content`` what of pages is
     kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record;
     ``recipe`` and ``extract``, the name of a function, what is taken out of them; with
-    ``only_changes`` pages that are as they were have no records; the others make the scope and
-    the spelling of URLs.
+    ``only_changes`` pages that are as they were have no records, with ``keep`` what was taken out
+    of them goes into the state; the others make the scope and the spelling of URLs.
     """
 
     agent: str
@@ -66,6 +65,7 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     recipe: Recipe | None = None
     extract: str | None = None
     only_changes: bool = False
+    keep: bool = False
 
 
 class _Compared(NamedTuple):
@@ -149,21 +149,27 @@ class Reader:
         links = self._edges(page, said, tree, left_out) if self._edged else []
         more = self._content.of_html(page, source, tree, said, links) if self._content else {}
         lines: list[Line] = []
-        taken = None
+        taken = kept = None
         if self._extractor is not None and extract is not None and document is not None:
             self._extractor.call(document, extract)  # the last to see the tree: it may change it
-            lines = extract.lines(common(page.target, self._reading.run, page.at))
-            taken = Taken(len(lines), extract.dropped, extract.told)
-            more = more | extract.keys()
+            shared = common(page.target, self._reading.run, page.at)
+            selected = extract.selected(shared)
+            lines, taken = selected.lines(shared), selected.taken
+            more = more | selected.keys()
+            if self._reading.keep:
+                from crawler.selected import pack
+
+                kept = pack(selected)
         compared = self._compare(page, extract)
+        digest, change = compared.digest, compared.change
         if not compared.told:
-            return Parsed((), found, refused, False, taken, compared.digest, compared.change)
+            return Parsed((), found, refused, False, taken, digest, change, kept)
         lines.insert(0, self._record(page, said, name, n_links, compared, more))
         if self._reading.links:
             from crawler.parse.edges import records
 
             lines += records(links, page, self._reading.run)
-        return Parsed(lines, found, refused, False, taken, compared.digest, compared.change)
+        return Parsed(lines, found, refused, False, taken, digest, change, kept)
 
     def _look_up(self, said: html.Html, references: list[str]) -> tuple[list[Known], int]:
         return self.references.look_up(said.base, references, based=said.based)
