@@ -271,7 +271,8 @@ class Settled(msgspec.Struct, frozen=True):
     The rest is for whoever remembers: the HTTP ``status``, ``why`` it is no page, the
     validators ``etag`` and ``modified`` (Last-Modified) as the server spelt them, and
     ``digest``, ``change`` and ``selected`` of a page. With ``replay`` it leads where it led
-    before as well. ``unsure`` says that the end tells nothing of what is there: nobody answered, say.
+    before as well. ``unsure`` says that the end tells nothing of what is there: nobody
+    answered, say.
     """
 
     lease: Lease

@@ -6,7 +6,7 @@ in 10 µs, where smaller ones gain little.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import zip_longest
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,9 @@ from crawler.record import encode, item
 
 DEFLATED_FROM = 1_000
 """Bytes of JSON."""
+
+NONE: Final = Raw(b"")
+"""No fields, which ``{}`` is not."""
 
 NOTHING: Final = object()
 """A value that is not there, which null is not."""
@@ -34,24 +37,24 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
 class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the records of a page hold that was selected.
 
-    ``fields`` are the page's, as JSON (None: it has none), with their errors; ``dropped``
+    ``fields`` are the page's, as JSON (:data:`NONE`: it has none), with their errors; ``dropped``
     counts items that were not made, for want of a required field.
     """
 
-    fields: Raw | None = None
+    fields: Raw = NONE
     field_errors: Mapping[str, str] = {}
-    items: Sequence[Item] = ()
+    items: list[Item] = []
     dropped: int = 0
 
     @property
     def tells(self) -> bool:
         """Whether there is anything that the page is compared by."""
-        return self.fields is not None or bool(self.items)
+        return bool(self.fields or self.items)
 
     def keys(self) -> dict[str, Any]:
         """Return what it adds to the page's record."""
         found: dict[str, Any] = {}
-        if self.fields is not None:
+        if self.fields:
             found["fields"] = self.fields
         if self.field_errors:
             found["field_errors"] = self.field_errors
@@ -70,6 +73,7 @@ class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
         return Taken(len(self.items), self.dropped, errors)
 
 
+_EMPTY: Final = Raw(b"{}")
 _decode = msgspec.json.Decoder(Selected).decode
 
 
@@ -122,12 +126,12 @@ def differences(before: bytes, after: bytes) -> list[Difference] | None:
         return None
     found = [
         Difference(None, *each)
-        for each in _within("", _value(one.fields, {}), _value(other.fields, {}))
+        for each in _within("", _value(one.fields or _EMPTY), _value(other.fields or _EMPTY))
     ]
     old = {each.index: each.fields for each in one.items}
     new = {each.index: each.fields for each in other.items}
     for index in sorted(old.keys() | new.keys()):
-        was, now = _value(old.get(index), NOTHING), _value(new.get(index), NOTHING)
+        was, now = _value(old.get(index, NONE)), _value(new.get(index, NONE))
         if was is NOTHING or now is NOTHING:
             found.append(Difference(index, None, was, now))
         else:
@@ -135,8 +139,8 @@ def differences(before: bytes, after: bytes) -> list[Difference] | None:
     return found
 
 
-def _value(data: Raw | None, otherwise: Any) -> Any:
-    return otherwise if data is None else msgspec.json.decode(data)
+def _value(data: Raw) -> Any:
+    return msgspec.json.decode(data) if data else NOTHING
 
 
 def _within(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]]:

@@ -63,12 +63,8 @@ def _text(changes: "Iterator[Changed]") -> Iterator[str]:
     number = 0
     for each in changes:
         number = each.after
-        told[each.change].append(
-            "\n".join(
-                safe(line)
-                for line in (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each))
-            )
-        )
+        lines = (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each))
+        told[each.change].append("\n".join(map(safe, lines)))
     if number:
         yield f"pass {number}: " + ", ".join(f"{len(told[kind]):,} {kind}" for kind in KINDS)
     for kind in KINDS:
@@ -94,7 +90,7 @@ def _fields(each: "Changed") -> Iterator[str]:
 
 def _named(field: "Difference") -> str:
     places = [] if field.item is None else [f"items[{field.item}]"]
-    name = ".".join(places if field.field is None else [*places, field.field])
+    name = ".".join(places if field.field is None else [*places, " ".join(field.field.split())])
     return name if len(name) <= SHOWN else f"{name[: SHOWN - 1]}…"
 
 

@@ -149,9 +149,9 @@ class Inquiry:
             there = "only one pass" if last == 1 else f"passes 1 to {last}"
             raise BadSetting(f"{self.path} has {there}: give an earlier pass and a later one")
         rows = self._db.execute(
-            "SELECT url, kind, change.why, status_before, status_after, fields_before, "
-            "fields_after FROM change JOIN url USING (id) WHERE change.pass > ? AND change.pass <= ? "
-            "ORDER BY url, change.pass",
+            "SELECT url, kind, change.why, status_before, status_after, "
+            "fields_before, fields_after FROM change JOIN url USING (id) "
+            "WHERE change.pass > ? AND change.pass <= ? ORDER BY url, change.pass",
             (before, after),
         )
         for url, steps in groupby(rows, key=lambda row: row[0]):

@@ -17,7 +17,7 @@ from crawler.parse.fields import Errors, Fields
 from crawler.parse.selector import Selector
 from crawler.recipe.model import Query, Recipe, Section
 from crawler.record import encode
-from crawler.selected import Selected
+from crawler.selected import NONE, Selected
 
 MOST_ITEMS = function.MOST_ITEMS
 MOST_BYTES = 32 * 1024 * 1024
@@ -71,7 +71,7 @@ class Extract:
                 errors["items"] = f"more than {MOST_BYTES:,} bytes of a page"
                 break
             items.append(selected.Item(item.index, Raw(data), item.errors))
-        return Selected(None if fields is None else Raw(fields), errors, items, self.dropped)
+        return Selected(NONE if fields is None else Raw(fields), errors, items, self.dropped)
 
 
 class Extractor:
