@@ -15,6 +15,12 @@ from tests.web.changing import Site
 End = tuple[str, str, str | None]
 """Path, record type, and its change, reason or class of error."""
 
+SELECT = ("-s", "words=title", "-s", "to[]=a::attr(href)", "--extract", "tests.cli.taken:links")
+"""What :func:`selected` is taken by: all that pages of a site say."""
+
+Says = tuple[dict[str, Any], list[dict[str, Any]]]
+"""The fields of a page, and those of its items in their order."""
+
 MAIN = "\nfrom crawler.cli import main\nmain()"
 
 
@@ -76,11 +82,35 @@ class Nights:
                 each.get("change") or each.get("reason") or each.get("error", {}).get("class"),
             )
             for each in records
-            if each["type"] != "summary"
+            if each["type"] not in ("summary", "item")
         ]
         ends = set(told)
         assert len({path for path, *_ in told}) == len(told), "two ends for one URL"
         return ends
+
+    def says(self, records: list[dict[str, Any]]) -> dict[str, Says]:
+        """Return what is selected of each page; items that are not numbered are an error."""
+        items: dict[str, list[dict[str, Any]]] = {}
+        for each in records:
+            if each["type"] == "item":
+                items.setdefault(each["url"], []).append(each)
+        for url, found in items.items():
+            assert [each["index"] for each in found] == list(range(len(found))), url
+        pages = {each["url"]: each.get("fields", {}) for each in records if each["type"] == "page"}
+        assert items.keys() <= pages.keys()
+        return {
+            url.removeprefix(self.site.origin): (
+                fields, [each["fields"] for each in items.get(url, [])]
+            )
+            for url, fields in pages.items()
+        }  # fmt: skip
+
+
+def selected(site: Site, path: str) -> Says:
+    """Return what ``SELECT`` takes out of a page that a site serves now."""
+    links = site.links[path]
+    words = " ".join(site.texts[path].split())
+    return {"words": words, "to": list(links)}, [{"to": link, "words": link} for link in links]
 
 
 def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
@@ -91,15 +121,20 @@ def summary(records: list[dict[str, Any]]) -> dict[str, Any]:
 
 @dataclass
 class Truth:
-    """What a crawl from ``/0`` has to say of a site, worked out from what the site serves."""
+    """What a crawl from ``/0`` has to say of a site, worked out from what the site serves.
+
+    ``says`` is what it has to select of the pages of the last pass, sent again or not.
+    """
 
     site: Site
     known: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
     passes: int = 0
+    says: dict[str, Says] = field(default_factory=dict)
 
     def night(self) -> set[End]:
         """Return the ends of the next pass."""
         self.passes += 1
+        self.says = {}
         ends: set[End] = set()
         unsure = False
         todo, met = ["/0"], {"/0"}
@@ -118,6 +153,7 @@ class Truth:
                 if before is not None:
                     change = "unchanged" if before[0] == said else "changed"
                 ends.add((path, "page", change))
+                self.says[path] = selected(self.site, path)
                 now[path] = (said, list(links))
             else:
                 links = []

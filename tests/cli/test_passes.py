@@ -5,17 +5,18 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import crawler as api
 from tests.cli.lives import Life, balanced, one_line
-from tests.cli.nights import Nights, Script, Truth, summary
+from tests.cli.nights import SELECT, Nights, Script, Truth, selected, summary
 from tests.cli.run import crawl, crawler
 from tests.web.changing import Site, tree
 from tests.web.server import Reply, Request, Web, html
 
-ALL = ("--emit", "page,redirect,error,gone,skip,summary")
+ALL = ("--emit", "page,item,redirect,error,gone,skip,summary")
 USUAL = ("--parsers", "0", "--per-host", "16", "--retries", "0", *ALL)
 PAGES = 40
 
@@ -115,7 +116,182 @@ def test_where_something_is_selected_that_is_what_pages_are_compared_by(make: Ma
     assert nights.night(*select, "--only-changes")[:-1] == []
 
 
+def whole(nights: Nights) -> None:
+    """Pages that are not sent again have their fields and items nevertheless."""
+    site = nights.site
+    nights.night(*SELECT)
+    site.edit("/7", "other words")
+    site.links["/8"].insert(0, "/9")
+
+    records = nights.night(*SELECT)
+
+    sent = {each["url"].removeprefix(site.origin) for each in records[:-1] if each.get("bytes")}
+    assert sent == {"/7", "/8"}
+    truth = {path: selected(site, path) for path in site.links}
+    assert nights.says(records) == truth
+    assert summary(records)["items"] == sum(len(items) for _, items in truth.values())
+    assert nights.says(nights.night(*SELECT)) == truth, "also from what was not sent twice"
+    changes = nights.night(*SELECT, "--only-changes")
+    assert [each["type"] for each in changes] == ["summary"]
+    assert nights.says(nights.night(*SELECT)) == truth, "also after they were left out"
+
+
+def test_what_is_not_sent_again_has_its_fields_and_items(make: Make) -> None:
+    whole(make())
+
+
+def test_so_it_has_from_parsing_children(make: Make) -> None:
+    nights = make()
+    nights.life.usual = ("--parsers", "1", *USUAL[2:])
+    whole(nights)
+
+
+FORGETS_SELECTED = """
+from crawler.frontier import lore
+lore.MOST_LENT = 0
+lore.COLUMNS = lore.COLUMNS.replace("p.selected, NULL)", "NULL, NULL)")
+from crawler.frontier import loans
+loans.COLUMNS = lore.COLUMNS
+"""
+KEEPS_THE_FIRST = """
+from crawler.frontier.lore import Lore
+note, first = Lore.note, {}
+def noted(lore, settled, row, *more):
+    from msgspec.structs import replace
+    kept = first.setdefault(row, settled.selected) or settled.selected
+    return note(lore, replace(settled, selected=kept), row, *more)
+Lore.note = noted
+"""
+NO_ITEMS = """
+from crawler.selected import Selected
+Selected.lines = lambda selected, shared: []
+"""
+
+
+@pytest.mark.parametrize("broken", [FORGETS_SELECTED, NO_ITEMS])
+def test_who_has_nothing_of_what_is_not_sent_is_noticed(make: Make, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        whole(make(broken=broken))
+
+
+def test_what_is_too_large_to_be_lent_is_asked_for_in_whole(make: Make) -> None:
+    nights = make(4)
+    dice = random.Random(1)
+    words = [f"{dice.getrandbits(64):x}" for _ in range(9_000)]  # which cannot be deflated much
+    nights.site.edit("/2", " ".join(words))
+    nights.night(*SELECT)
+
+    records = nights.night(*SELECT)
+
+    assert sorted(nights.site.conditional) == ["/0", "/1", "/3"]
+    assert nights.says(records) == {path: selected(nights.site, path) for path in nights.site.links}
+    assert summary(records)["changes"] == {"unchanged": 4}
+
+
+def test_pages_without_a_selection_keep_nothing(make: Make) -> None:
+    nights = make(4)
+    nights.night()
+    nights.site.edit("/2", "other words")
+    nights.night()
+
+    assert not any("fields" in each for each in nights.life.records())
+    lines = crawler("state", str(nights.life.state), "--json", "--sql",
+                    "SELECT selected, fields_before, fields_after FROM page LEFT JOIN change "
+                    "USING (id)").out.splitlines()  # fmt: skip
+    assert len(lines) == 4
+    assert {value for line in lines for value in json.loads(line).values()} == {None}
+
+
 # Something has.
+
+
+def told(nights: Nights, *passes: str) -> dict[str, list[dict[str, Any]] | None]:
+    """Return path → what ``diff --json`` says of its fields."""
+    lines = crawler("diff", str(nights.life.state), *passes, "--json").out.splitlines()
+    records = [json.loads(line) for line in lines]
+    return {each["url"].removeprefix(nights.site.origin): each["fields"] for each in records}
+
+
+def fields_changed(nights: Nights) -> None:
+    site = nights.site
+    nights.night(*SELECT)
+    before = site.texts["/7"]
+    site.edit("/7", "\u202eother words\x07")
+    site.links["/8"][0:1] = ["/9", "/10"]
+    site.add("/100")
+    site.links["/9"].append("/100")
+    site.remove("/39")  # linked to from /12
+    seven = [{"item": None, "field": "words", "before": before, "after": site.texts["/7"]}]
+    eight = [
+        {"item": None, "field": "to[0]", "before": "/0", "after": "/9"},
+        {"item": None, "field": "to[1]", "before": "/25", "after": "/10"},
+        {"item": None, "field": "to[2]", "before": "/26", "after": "/25"},
+    ]
+
+    nights.night(*SELECT)
+
+    now = told(nights)
+    assert now.keys() == {"/7", "/8", "/9", "/12", "/39", "/100"}
+    assert now["/39"] is now["/100"] is None
+    assert now["/7"] == seven
+    assert (now["/8"] or [])[:3] == eight
+    nine = [
+        {"item": None, "field": "to[4]", "after": "/100"},
+        {"item": 4, "field": None, "after": {"to": "/100", "words": "/100"}},
+    ]
+    assert now["/9"] == nine
+    twelve = [
+        {"item": None, "field": "to[3]", "before": "/39"},
+        {"item": 3, "field": None, "before": {"to": "/39", "words": "/39"}},
+    ]
+    assert now["/12"] == twelve
+    mail = crawler("diff", str(nights.life.state)).out
+    assert [line.replace(site.origin, "") for line in mail.splitlines()] == [
+        "pass 2: 1 new, 4 changed, 1 gone",
+        "new      /100",
+        "changed  /12",
+        '    to[3]: removed "/39"',
+        '    items[3]: removed {"to":"/39","words":"/39"}',
+        "changed  /7",
+        f'    words: "{before}" → "\\x202eother words\\u0007"',
+        "changed  /8",
+        '    to[0]: "/0" → "/9"',
+        '    to[1]: "/25" → "/10"',
+        '    to[2]: "/26" → "/25"',
+        '    to[3]: "/27" → "/26"',
+        '    to[4]: added "/27"',
+        '    items[0].to: "/0" → "/9"',
+        '    items[0].words: "/0" → "/9"',
+        '    items[1].to: "/25" → "/10"',
+        '    items[1].words: "/25" → "/10"',
+        '    items[2].to: "/26" → "/25"',
+        '    items[2].words: "/26" → "/25"',
+        '    items[3].to: "/27" → "/26"',
+        '    items[3].words: "/27" → "/26"',
+        '    items[4]: added {"to":"/27","words":"/27"}',
+        "changed  /9",
+        '    to[4]: added "/100"',
+        '    items[4]: added {"to":"/100","words":"/100"}',
+        "gone     /39 (404)",
+    ]
+    # And what is as it was again was never otherwise.
+    site.edit("/7", before)
+    site.edit("/9", "nine")
+    nights.night(*SELECT)
+    assert told(nights).keys() == {"/7", "/9"}
+    both = told(nights, "1", "3")
+    assert both.keys() == {"/8", "/9", "/12", "/39", "/100"}
+    assert [each["field"] for each in both["/9"] or []] == ["words", "to[4]", None]
+
+
+def test_diff_tells_which_field_has_changed(make: Make) -> None:
+    fields_changed(make())
+
+
+@pytest.mark.parametrize("broken", [KEEPS_THE_FIRST, NO_ITEMS])
+def test_who_tells_other_fields_is_noticed(make: Make, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        fields_changed(make(broken=broken))
 
 
 def changed(nights: Nights) -> None:
@@ -510,8 +686,9 @@ def nights_by_script(nights: Nights, seed: int, many: int) -> None:
     dice = random.Random(seed)
     for night in range(1, many + 1):
         expected = truth.night()
-        records = nights.night_with_deaths(dice)
+        records = nights.night_with_deaths(dice, *SELECT)
         assert nights.ends(records) == expected, f"night {night}"
+        assert nights.says(records) == truth.says, f"night {night}"
         script.day()
 
 

@@ -17,12 +17,15 @@ from importlib.resources import files
 from pathlib import Path
 from unittest.mock import patch
 
+from msgspec.structs import replace
+
 from crawler.errors import CrawlError
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.model import Fault, Gone, Lease, Link, Mark, Reason, Settled, Verdict
 from tests.frontier.kinds import TTL, Clock, Options, filed, link, name_of, scratch, target
 
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"
+DIGEST, SELECTED = b"d" * 20, b'{"fields":{"a":1}}'
 SITES, EACH = "abcde", 60
 SEEDS = [target("a/0", meta=b'{"seed":1}'), target("b/0")]
 BRIDGES = {"a/5": "c/0", "b/3": "d/0", "c/2": "e/0"}
@@ -61,7 +64,8 @@ def verdict(lease: Lease) -> Settled:
         return Settled(lease, Verdict.SKIPPED, found=links, why=Reason.ROBOTS)
     if lease.known is not None and lease.known.etag == f'"{name}"':
         return Settled(lease, Verdict.FETCHED, replay=True, status=304)
-    return Settled(lease, Verdict.FETCHED, found=links, status=200, etag=f'"{name}"')
+    said = Settled(lease, Verdict.FETCHED, found=links, status=200, etag=f'"{name}"')
+    return replace(said, digest=DIGEST, selected=SELECTED)
 
 
 def ends(folder: Path) -> set[End]:

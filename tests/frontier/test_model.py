@@ -78,6 +78,11 @@ WALK = settings(
 )
 
 
+def selected(value: str) -> bytes:
+    """Return what was selected of a page, as it is kept."""
+    return b'{"fields":{"value":"%b"}}' % value.encode()
+
+
 @dataclass
 class Answer:
     """What the model knows of a URL's last answer that was a page or a redirect."""
@@ -87,6 +92,7 @@ class Answer:
     etag: str | None
     links: Sequence[Link]
     hop: bool
+    selected: bytes | None = None
 
 
 @dataclass
@@ -116,7 +122,8 @@ class Url:
         why = None if self.why == Gone.UNLINKED else self.why
         if answer is None:
             return Known(self.status, why)
-        return Known(self.status, why, answer.page, answer.digest, answer.etag)
+        selected = answer.selected if answer.etag is not None else None
+        return Known(self.status, why, answer.page, answer.digest, answer.etag, None, selected)
 
     @property
     def ended(self) -> Verdict | None:
@@ -217,9 +224,9 @@ class Counter(RuleBasedStateMachine):
                 site, _, number = name_of(lease).partition("/")
                 below = [link(f"{site}/{2 * int(number) + each}") for each in (1, 2)]
                 found = [each for each in below if each.url.removeprefix("http://") in NAMES]
-                digest = number.encode()
+                settled = Settled(lease, Verdict.FETCHED, found=found, etag="e")
                 self.settle_with(
-                    Settled(lease, Verdict.FETCHED, found=found, etag="e", digest=digest)
+                    replace(settled, digest=number.encode(), selected=selected(number))
                 )
             self.clock.advance(2.0)
             if not self.open_urls():
@@ -311,10 +318,12 @@ class Counter(RuleBasedStateMachine):
         if settled.verdict not in (Verdict.FETCHED, Verdict.REDIRECTED):
             return before
         if settled.replay and before is not None:
-            digest, etag = settled.digest or before.digest, settled.etag or before.etag
-            return Answer(before.page, digest, etag, links, before.hop)
+            of = before if settled.digest is None else settled
+            etag = settled.etag or before.etag
+            return Answer(before.page, of.digest, etag, links, before.hop, of.selected)
         page = settled.verdict is Verdict.FETCHED
-        return Answer(page, settled.digest, settled.etag, links, settled.hop)
+        digest, selected = settled.digest, settled.selected
+        return Answer(page, digest, settled.etag, links, settled.hop, selected)
 
     def meta_of(self, target: Target) -> bytes | None:
         """Return what a seed said last, which is what a URL of an earlier pass echoes."""
@@ -429,6 +438,7 @@ class Counter(RuleBasedStateMachine):
             why=why,
             etag=etag,
             digest=digest,
+            selected=digest and selected(digest.decode()),
             replay=replay and lease.known is not None,
             unsure=unsure,
         )

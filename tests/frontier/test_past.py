@@ -4,11 +4,28 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from crawler.frontier.lore import COLUMNS, MOST_LENT, Lore
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.model import Ended, Fault, Lease, Link, Mark, Reason, Settled, Target, Verdict
+from crawler.frontier.whole import stamp
+from crawler.model import (
+    Change,
+    Ended,
+    Fault,
+    Gone,
+    Known,
+    Lease,
+    Link,
+    Mark,
+    Reason,
+    Settled,
+    Target,
+    Verdict,
+)
 from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, target
 
 state = filed(SqliteFrontier)
@@ -151,6 +168,87 @@ async def test_a_retry_waits_no_more_than_two_minutes_when_a_run_begins(
         desk = Borrower(frontier, clock)
         assert await desk.claim() == ["a/0"]
         assert desk.leases["a/0"].attempt == 1
+
+
+# From pass to pass
+
+
+LEASE = Lease(target("a/0"), 0)
+
+
+async def kept(folder: Path) -> None:
+    """What was selected of a page goes with its leases, until there is another."""
+    clock, big = Clock(), b"x" * (MOST_LENT + 1)
+    told = [
+        Settled(LEASE, Verdict.FETCHED, etag="e", status=200, digest=b"1", selected=b"one"),
+        Settled(LEASE, Verdict.FETCHED, status=304, replay=True),
+        Settled(LEASE, Verdict.FETCHED, status=200, replay=True, unsure=True),  # half a page
+        Settled(LEASE, Verdict.FAILED, status=500, replay=True),
+        Settled(LEASE, Verdict.FETCHED, etag="e", status=200, digest=b"2", selected=b"two",
+                change=Change.CHANGED),
+        Settled(LEASE, Verdict.FETCHED, status=200, digest=b"3", selected=b"three",
+                change=Change.CHANGED),
+        Settled(LEASE, Verdict.FETCHED, etag="e", status=200, digest=b"4", selected=big,
+                change=Change.CHANGED),
+        Settled(LEASE, Verdict.FETCHED, status=200, digest=b"4", selected=big),
+        Settled(LEASE, Verdict.GONE, status=404, why=Gone.HTTP),
+        Settled(LEASE, Verdict.FETCHED, etag="e", status=200, digest=b"1", selected=b"one",
+                change=Change.NEW),
+        Settled(LEASE, Verdict.FETCHED, status=304, replay=True),
+    ]  # fmt: skip
+    lent = []
+    for each in told:
+        async with state(folder, clock, ONE) as frontier:
+            desk = Borrower(frontier, clock)
+            await desk.add("a/0")
+            assert await desk.claim() == ["a/0"]
+            known = desk.leases["a/0"].known or Known()
+            lent.append((known.etag, known.selected))
+            await frontier.settle([replace(each, lease=desk.leases["a/0"])], ())
+            await frontier.end("drained", ())
+        clock.advance(10.0)
+    assert lent == [
+        (None, None), *[("e", b"one")] * 4, ("e", b"two"), (None, None), (None, None),
+        (None, None), (None, None), ("e", b"one"),
+    ]  # fmt: skip
+    with closing(sqlite3.connect(folder / "state.db")) as db:
+        changes = db.execute(
+            "SELECT pass, kind, fields_before, fields_after FROM change ORDER BY pass"
+        ).fetchall()
+    assert changes == [
+        (5, "changed", b"one", b"two"), (6, "changed", b"two", b"three"),
+        (7, "changed", b"three", big), (9, "gone", big, None), (10, "new", None, b"one"),
+    ]  # fmt: skip
+
+
+async def test_what_was_selected_is_kept_until_there_is_another(tmp_path: Path) -> None:
+    await kept(tmp_path)
+
+
+async def test_who_keeps_what_came_with_the_last_answer_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Lore.note
+
+    def forgetful(lore: Lore, settled: Settled, *more: Any) -> tuple[Any, ...] | None:
+        said = note(lore, settled, *more)
+        if said is None:
+            return None
+        said = (*said[:9], settled.selected, *said[10:12])
+        return (*said, stamp(said))
+
+    monkeypatch.setattr(Lore, "note", forgetful)
+    with pytest.raises(AssertionError):
+        await kept(tmp_path)
+
+
+async def test_whoever_lends_what_is_large_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = COLUMNS.replace(f"<= {MOST_LENT}", "< 1e9")
+    monkeypatch.setattr("crawler.frontier.loans.COLUMNS", columns)
+    with pytest.raises(AssertionError):
+        await kept(tmp_path)
 
 
 # One commit
