@@ -241,6 +241,7 @@ def _asked(checked: Checked) -> Asked:
             "--each": settings.each or "",
             "--recipe": checked.selection.digest,
             "--extract": settings.extract or "",
+            "--extract code": checked.selection.code,
             "--output": shlex.join(settings.output),
             "--emit": ",".join(sorted(checked.emit)),
             "--format": settings.format,

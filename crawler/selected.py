@@ -153,5 +153,5 @@ def _within(path: str, before: Any, after: Any) -> Iterator[tuple[str, Any, Any]
         pairs = zip_longest(before, after, fillvalue=NOTHING)
         for number, (was, now) in enumerate(pairs):
             yield from _within(f"{path}[{number}]", was, now)
-    elif type(before) is not type(after) or before != after:  # 1 is not true, nor 1.0
-        yield path, before, after
+    elif NOTHING in (before, after) or msgspec.json.encode(before) != msgspec.json.encode(after):
+        yield path, before, after  # as JSON: 1 is neither true nor 1.0

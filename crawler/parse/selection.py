@@ -1,5 +1,6 @@
 """What the settings ask to take out of pages, checked before the first request."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,12 +17,14 @@ from crawler.settings import DEFAULT_EMIT, Settings
 class Selection:
     """A recipe, and the name of a function; None where there is none.
 
-    ``digest`` tells the recipe of a file from another one, however they are laid out.
+    ``digest`` tells the recipe of a file from another one, however they are laid out, and
+    ``code`` the file of a function's module from what it was.
     """
 
     recipe: Recipe | None = None
     extract: str | None = None
     digest: str = ""
+    code: str = ""
 
     @property
     def emit(self) -> tuple[str, ...]:
@@ -66,7 +69,21 @@ def selection(settings: Settings) -> Selection:
         raise told from None
     except BadFunction as error:
         raise BadSetting(str(error)) from None
-    return Selection(recipe, settings.extract, digest)
+    return Selection(recipe, settings.extract, digest, _code(settings.extract))
+
+
+def _code(name: str | None) -> str:
+    """Return the digest of the module that a function is of, which has been imported."""
+    module = None if name is None else sys.modules.get(name.partition(":")[0])
+    file = getattr(module, "__file__", None)
+    try:
+        return "" if file is None else _digest(Path(file).read_bytes())
+    except OSError:
+        return ""  # it is part of Python, or in an archive
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()[:16]
 
 
 def _file(name: str) -> tuple[Recipe, str]:
@@ -82,4 +99,4 @@ def _file(name: str) -> tuple[Recipe, str]:
 
     recipe = toml.recipe(data, name)
     content = msgspec.json.encode(tomllib.loads(data.decode("utf-8-sig")), order="sorted")
-    return recipe, sha256(content).hexdigest()[:16]
+    return recipe, _digest(content)

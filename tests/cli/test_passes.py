@@ -1,6 +1,7 @@
 """The same command again asks only for what has changed, and says what is new, changed or gone."""
 
 import json
+import os
 import random
 import time
 from collections.abc import Callable
@@ -186,6 +187,24 @@ def test_what_is_too_large_to_be_lent_is_asked_for_in_whole(make: Make) -> None:
     assert sorted(nights.site.conditional) == ["/0", "/1", "/3"]
     assert nights.says(records) == {path: selected(nights.site, path) for path in nights.site.links}
     assert summary(records)["changes"] == {"unchanged": 4}
+
+
+def test_a_function_that_was_changed_has_everything_asked_for(make: Make, tmp_path: Path) -> None:
+    nights = make(4)
+    module = tmp_path / "own_of_passes.py"
+    path: dict[str, Any] = {
+        "env": os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    }
+    flags = ("--extract", "own_of_passes:made")
+    for number, sent in ((1, 4), (1, 0), (2, 4), (2, 0)):
+        module.write_text(f"def made(page):\n    yield {{'number': {number}}}\n")
+        before = nights.written()
+        nights.site.night()
+        ran = nights.life.run(*flags, **path)
+        assert ran.code == 0, ran.err
+        made = [each["fields"] for each in nights.life.records()[before:] if each["type"] == "item"]
+        assert made == [{"number": number}] * 4
+        assert len(nights.site.asked) - len(nights.site.conditional) == sent
 
 
 def test_pages_without_a_selection_keep_nothing(make: Make) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from crawler import record
 from crawler.model import Fetched, Page, Parsed, Refusal, Taken, Target
 from crawler.parse import extract, function
 from crawler.parse.extract import Extractor
@@ -15,14 +16,20 @@ from crawler.parse.function import BadFunction
 from crawler.parse.page import Reader, Reading
 from crawler.recipe import flags, toml
 from crawler.recipe.model import BadRecipe, Recipe
+from crawler.selected import unpack
 
 URL = "http://shop.example/a/list"
 
 
 def read(
-    body: str, recipe: Recipe | None = None, name: str | None = None, url: str = URL
+    body: str,
+    recipe: Recipe | None = None,
+    name: str | None = None,
+    url: str = URL,
+    *,
+    keep: bool = False,
 ) -> Parsed:
-    reader = Reader.of(Reading("crawlway", recipe=recipe, extract=name))
+    reader = Reader.of(Reading("crawlway", recipe=recipe, extract=name, keep=keep))
     reader.scope.widen(URL)
     fetched = Fetched(url, 200, {"content-type": "text/html"}, body.encode(), len(body), 0.1)
     parsed = reader.read(Page(Target(url, "shop.example", 1, URL), fetched, 1, 0.0))
@@ -255,6 +262,40 @@ def test_too_much_of_a_page_is_cut_and_told(monkeypatch: pytest.MonkeyPatch) -> 
     (record,) = records(read(f"<b>{'x' * 3000}</b>", flags.recipe(["t=b"], None)))
     assert record["fields"] == {}
     assert record["field_errors"] == {"fields": "more than 1,000 bytes of a page"}
+
+
+def test_what_records_hold_is_kept_where_there_is_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "<p class=x>1</p><p class=x>y</p><p>3</p><p class=x>\x1b</p>"
+    each = toml.recipe(
+        b'each = "p"\n[fields]\nx = {css = ".x", required = true}\n'
+        b'n = {css = ".x", type = "int"}', "r",
+    )  # fmt: skip
+    for recipe in (
+        flags.recipe(["x:int[]=.x", "y=p"], None),
+        each,
+        flags.recipe(["x=::text"], "i"),
+    ):
+        parsed = read(body, recipe, keep=True)
+        first, *items = records(parsed)
+        assert parsed.selected is not None
+        kept = unpack(parsed.selected)
+        assert {key: first[key] for key in ("fields", "field_errors") if key in first} == {
+            key: json.loads(record.encode(value)) for key, value in kept.keys().items()
+        }
+        assert kept.taken == parsed.taken
+        shared = record.common(Target(URL, "shop.example", 1, URL), 1, 0.0)
+        assert kept.lines(shared) == parsed.lines[1:]
+        assert len(items) == len(kept.items)
+    assert read(body, each).selected is None
+    assert read(body, keep=True).selected is None
+
+    monkeypatch.setattr(extract, "MOST_BYTES", 1_000)
+    large = read(f"<b>{'x' * 300}</b>" * 9, flags.recipe(["t=::text"], "b"), keep=True)
+    assert large.selected is not None
+    assert len(unpack(large.selected).items) == len(large.lines) - 1 == 2
+    large = read(f"<b>{'x' * 3000}</b>", flags.recipe(["t=b"], None), keep=True)
+    assert large.selected is not None
+    assert b'"fields":{}' in large.selected
 
 
 def test_a_bad_selector_is_told_when_it_is_made_ready() -> None:
