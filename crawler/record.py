@@ -97,6 +97,8 @@ class Structured(msgspec.Struct, frozen=True):
 class PageRecord(Record, frozen=True, kw_only=True):
     """A URL answered with 2xx, or with 304: unchanged, so that its body was not sent.
 
+    With 304 ``fields`` and items are those of the pass before.
+
     The keys that are not required come with flags of their names.
 
     With the flag, a key that does not apply to the page is null, but for ``fields`` and
