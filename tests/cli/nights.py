@@ -34,8 +34,18 @@ class Nights:
 
     def run(self, *more: str) -> Ran:
         """Run the command once, to its end."""
-        command = [sys.executable, "-c", self.broken + MAIN] if self.broken else COMMAND
-        return finish([*command, *self.life.args(*more)])
+        return finish([*self.command, *self.life.args(*more)])
+
+    def diff(self, *more: str) -> list[str]:
+        """Return the lines of ``crawler diff``, with the site's origin taken off."""
+        ran = finish([*self.command, "diff", str(self.life.state), *more])
+        assert (ran.code, ran.err) == (0, ""), (ran.code, ran.err)
+        return [line.replace(self.site.origin, "") for line in ran.out.splitlines()]
+
+    @property
+    def command(self) -> list[str]:
+        """The command, broken or not."""
+        return [sys.executable, "-c", self.broken + MAIN] if self.broken else COMMAND
 
     def night(self, *more: str) -> list[dict[str, Any]]:
         """Run the command, which has to end well, and return what it wrote."""

@@ -155,12 +155,12 @@ from crawler.frontier import loans
 loans.COLUMNS = lore.COLUMNS
 """
 KEEPS_THE_FIRST = """
+from msgspec.structs import replace
 from crawler.frontier.lore import Lore
-note, first = Lore.note, {}
+note = Lore.note
 def noted(lore, settled, row, *more):
-    from msgspec.structs import replace
-    kept = first.setdefault(row, settled.selected) or settled.selected
-    return note(lore, replace(settled, selected=kept), row, *more)
+    old = lore._db.execute("SELECT selected FROM page WHERE id = ?", (row,)).fetchone()
+    return note(lore, replace(settled, selected=old[0]) if old else settled, row, *more)
 Lore.note = noted
 """
 NO_ITEMS = """
@@ -169,7 +169,7 @@ Selected.lines = lambda selected, shared: []
 """
 
 
-@pytest.mark.parametrize("broken", [FORGETS_SELECTED, NO_ITEMS])
+@pytest.mark.parametrize("broken", [FORGETS_SELECTED, KEEPS_THE_FIRST, NO_ITEMS])
 def test_who_has_nothing_of_what_is_not_sent_is_noticed(make: Make, broken: str) -> None:
     with pytest.raises(AssertionError):
         whole(make(broken=broken))
@@ -226,9 +226,8 @@ def test_pages_without_a_selection_keep_nothing(make: Make) -> None:
 
 def told(nights: Nights, *passes: str) -> dict[str, list[dict[str, Any]] | None]:
     """Return path → what ``diff --json`` says of its fields."""
-    lines = crawler("diff", str(nights.life.state), *passes, "--json").out.splitlines()
-    records = [json.loads(line) for line in lines]
-    return {each["url"].removeprefix(nights.site.origin): each["fields"] for each in records}
+    records = [json.loads(line) for line in nights.diff(*passes, "--json")]
+    return {each["url"]: each["fields"] for each in records}
 
 
 def fields_changed(nights: Nights) -> None:
@@ -239,7 +238,7 @@ def fields_changed(nights: Nights) -> None:
     site.links["/8"][0:1] = ["/9", "/10"]
     site.add("/100")
     site.links["/9"].append("/100")
-    site.remove("/39")  # linked to from /12
+    site.remove("/39")  # which /12 linked to
     seven = [{"item": None, "field": "words", "before": before, "after": site.texts["/7"]}]
     eight = [
         {"item": None, "field": "to[0]", "before": "/0", "after": "/9"},
@@ -264,8 +263,7 @@ def fields_changed(nights: Nights) -> None:
         {"item": 3, "field": None, "before": {"to": "/39", "words": "/39"}},
     ]
     assert now["/12"] == twelve
-    mail = crawler("diff", str(nights.life.state)).out
-    assert [line.replace(site.origin, "") for line in mail.splitlines()] == [
+    assert nights.diff() == [
         "pass 2: 1 new, 4 changed, 1 gone",
         "new      /100",
         "changed  /12",
@@ -291,13 +289,15 @@ def fields_changed(nights: Nights) -> None:
         "changed  /9",
         '    to[4]: added "/100"',
         '    items[4]: added {"to":"/100","words":"/100"}',
-        "gone     /39 (404)",
+        "gone     /39 (nothing links to it)",
     ]
     # And what is as it was again was never otherwise.
     site.edit("/7", before)
     site.edit("/9", "nine")
     nights.night(*SELECT)
-    assert told(nights).keys() == {"/7", "/9"}
+    now = told(nights)
+    assert now.keys() == {"/7", "/9"}
+    assert now["/7"] == [seven[0] | {"before": seven[0]["after"], "after": before}]
     both = told(nights, "1", "3")
     assert both.keys() == {"/8", "/9", "/12", "/39", "/100"}
     assert [each["field"] for each in both["/9"] or []] == ["words", "to[4]", None]
@@ -307,7 +307,19 @@ def test_diff_tells_which_field_has_changed(make: Make) -> None:
     fields_changed(make())
 
 
-@pytest.mark.parametrize("broken", [KEEPS_THE_FIRST, NO_ITEMS])
+NO_LISTS = """
+from crawler import selected
+within = selected._within
+selected._within = lambda path, *both: () if type(both[0]) is list else within(path, *both)
+"""
+TELLS_STEPS = """
+from crawler.frontier import inquiry
+sum_ = inquiry._sum
+inquiry._sum = lambda url, after, steps: sum_(url, after, steps[-1:])
+"""
+
+
+@pytest.mark.parametrize("broken", [KEEPS_THE_FIRST, NO_LISTS, TELLS_STEPS])
 def test_who_tells_other_fields_is_noticed(make: Make, broken: str) -> None:
     with pytest.raises(AssertionError):
         fields_changed(make(broken=broken))
