@@ -19,7 +19,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
-    schema                    what is written, described for machines
+    schema selected           what is written, for machines; what is kept of pages
     record recipe destination what is written; what is taken out of pages; where it goes
     model errors atomic       the values that travel; files written whole or not at all
 """

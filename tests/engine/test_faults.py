@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from crawler import ending
 from crawler.ending import Ending
 from crawler.engine.crawl import Limits, Result
 from crawler.engine.crew import Crew
+from crawler.engine.settle import SELECTED
 from crawler.errors import Exit, WriteFailed
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import Added, Mark, Settled, Target
+from crawler.model import Added, Failed, Mark, Page, Parsed, Settled, Target
 from crawler.policy.pace import Manners
 from crawler.policy.workbench import Visit
 from tests import virtual
@@ -158,8 +160,11 @@ def test_a_fault_in_sink_or_frontier_ends_the_crawl(stage: str) -> None:
     assert result.tally.balanced
 
 
-def test_what_one_commit_has_at_most_is_what_a_death_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Records come 170 at a time, so that the third time makes 510."""
+def commits(monkeypatch: pytest.MonkeyPatch, selected: bytes | None = None) -> list[int]:
+    """Return how many URLs there are in each commit of a crawl of 1,500 pages.
+
+    Records come 170 at a time, so that the third time makes 510.
+    """
     found = [f"http://a.test/{number}" for number in range(1_500)]
     sizes = []
     monkeypatch.setattr(MemoryFrontier, "durable", True)  # so that commits are gathered for
@@ -175,10 +180,27 @@ def test_what_one_commit_has_at_most_is_what_a_death_costs(monkeypatch: pytest.M
             return await settle(batch, marks)
 
         made.frontier.settle = told  # type: ignore[method-assign]
+        parse = made.crawl._crew.parser.parse
+
+        async def select(each: Page) -> Parsed | Failed:
+            parsed = await parse(each)
+            return replace(parsed, selected=selected) if isinstance(parsed, Parsed) else parsed
+
+        made.crawl._crew.parser.parse = select  # type: ignore[method-assign, assignment]
         return await made.run(found[0])
 
     assert virtual.run(main()).tally.fetched == sum(sizes) == 1_500
+    return sizes
+
+
+def test_what_one_commit_has_at_most_is_what_a_death_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = commits(monkeypatch)
     assert 300 < max(sizes) <= 500, sizes
+
+
+def test_what_is_selected_does_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = commits(monkeypatch, bytes(SELECTED // 100))
+    assert max(sizes) <= 170, sizes
 
 
 SITEMAPS = "http://a.test/robots.txt"
