@@ -111,19 +111,8 @@ class Lore:
             if digest is None:
                 digest, selected = old[6:]
         number = self._this.number
-        said = (
-            row,
-            etag,
-            modified,
-            pack(links),
-            verdict,
-            status,
-            int(hop),
-            depth,
-            digest,
-            selected,
-        )
-        whole = (*said, now, number)
+        said = (row, etag, modified, pack(links), verdict, status, int(hop), depth, digest)
+        whole = (*said, selected, now, number)
         return (*whole, stamp(whole))
 
     def write(self, settled: Sequence[tuple[Settled, int]], pages: Sequence[Row]) -> None:

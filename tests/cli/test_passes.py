@@ -3,8 +3,10 @@
 import json
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +306,13 @@ def fields_changed(nights: Nights) -> None:
 
 
 def test_diff_tells_which_field_has_changed(make: Make) -> None:
-    fields_changed(make())
+    nights = make()
+    fields_changed(nights)
+    with closing(sqlite3.connect(nights.life.state, isolation_level=None)) as db:
+        db.execute("UPDATE change SET fields_before = x'ff' WHERE fields_before IS NOT NULL")
+    ran = crawler("diff", str(nights.life.state))
+    assert (ran.code, ran.out) == (73, "")
+    assert one_line(ran.err, "is damaged", "bring back a copy"), ran.err
 
 
 NO_LISTS = """
