@@ -38,6 +38,30 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
+class _Gathered:
+    """What is written and not committed, and what it comes to, summed as it comes."""
+
+    done: list[Done] = field(default_factory=list)
+    sites: set[str] = field(default_factory=set)
+    links: int = 0
+    selected: int = 0
+
+    def take(self, batch: Sequence[Done]) -> None:
+        """Gather what has been written."""
+        self.done += batch
+        for each in batch:
+            settled = each.settled
+            self.sites.add(settled.lease.target.site)
+            self.links += len(settled.found)
+            self.selected += len(settled.selected or b"")
+
+    @property
+    def large(self) -> bool:
+        """Whether it takes much memory."""
+        return self.links >= LINKS or self.selected >= SELECTED
+
+
+@dataclass(slots=True)
 class Settle:
     """Writes and commits until ``done`` ends; ``finished`` says that it did so undisturbed.
 
@@ -48,7 +72,7 @@ class Settle:
     sink: Sink
     free: Callable[[Fetched], None]
     finished: bool = False
-    _gathered: list[Done] = field(default_factory=list)
+    _gathered: _Gathered = field(default_factory=_Gathered)
 
     async def run(self) -> None:
         """Settle batch after batch; whatever fails here ends the crawl."""
@@ -58,7 +82,7 @@ class Settle:
         async for batch in shared.done.batches(self._most):
             notes = {each for each in batch if isinstance(each, Note)}
             done = [each for each in batch if isinstance(each, Done)]
-            if len(self._gathered) + len(done) > self._most:
+            if len(self._gathered.done) + len(done) > self._most:
                 await self._commit()
             await self._write(done)
             if notes or self._urgent():
@@ -94,32 +118,21 @@ class Settle:
             done.lines = ()  # until they are committed they need not be in memory
             if done.held is not None:
                 self.free(done.held)
-        self._gathered += batch
+        self._gathered.take(batch)
         if batch and self.shared.gathered is None:
             self.shared.gathered = asyncio.get_running_loop().time()
 
     def _urgent(self) -> bool:
         """Whether what is gathered is better committed now than gathered further."""
-        shared = self.shared
-        if not shared.frontier.durable or len(self._gathered) >= self._most or self._large():
+        gathered, shared = self._gathered, self.shared
+        if not shared.frontier.durable or gathered.large or len(gathered.done) >= self._most:
             return True
-        return not all(
-            shared.bench.stocks(site)
-            for site in {done.settled.lease.target.site for done in self._gathered}
-        )
-
-    def _large(self) -> bool:
-        """Whether what is gathered takes much memory."""
-        settled = [done.settled for done in self._gathered]
-        links = sum([len(each.found) for each in settled])
-        return links >= LINKS or (
-            sum([len(each.selected) for each in settled if each.selected]) >= SELECTED
-        )
+        return not all(map(shared.bench.stocks, gathered.sites))
 
     async def _commit(self) -> None:
         """Commit what is gathered, and with it how far the outputs are written."""
         shared = self.shared
-        batch, self._gathered = self._gathered, []
+        batch, self._gathered = self._gathered.done, _Gathered()
         shared.gathered = None
         if not batch:
             return

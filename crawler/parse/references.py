@@ -60,17 +60,36 @@ class References:
         it is to the page itself, and none. The number is that of references beyond ``most``.
         """
         folder = self._folder(base, based=based)
+        if len(references) > most:
+            return self._first(base, folder, references, most)
         plain = [reference.partition("#")[0] for reference in references]
         found = dict.fromkeys(map(folder.get, plain))
+        if None in found:
+            found = dict.fromkeys(self._learn(base, folder, references, plain))
         found.pop(_NOWHERE, None)
-        if None in found or len(found) > most:
-            return self._learn(base, folder, references, most)
         return cast("list[Known]", list(found)), 0
 
     def _learn(
+        self,
+        base: str,
+        folder: dict[str, Known],
+        references: Sequence[str],
+        plain: Sequence[str],
+    ) -> Iterator[Known]:
+        """Yield what each reference comes to where not all is known."""
+        bare: dict[str, Known] = {}  # what is not remembered is still one on this page
+        for reference, known in zip(references, map(folder.get, plain), strict=True):
+            if known is None:
+                key = _plain(reference)
+                known = folder.get(key) or bare.get(key)
+                if known is None:
+                    known = bare[key] = self._resolve(base, folder, key)
+            yield known
+
+    def _first(
         self, base: str, folder: dict[str, Known], references: Iterable[str], most: int
     ) -> tuple[list[Known], int]:
-        """Return the same where not all is known."""
+        """Return the same of a page that may have too many: no more than ``most`` are resolved."""
         found: dict[Known, None] = {}
         beyond: set[str] = set()
         for plain in dict.fromkeys(map(_plain, references)):

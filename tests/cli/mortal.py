@@ -116,7 +116,7 @@ def break_promise(variant: str) -> None:
         commit = Settle._commit
 
         async def commit_first(settle: Settle, batch: list[Done]) -> None:
-            settle._gathered += batch
+            settle._gathered.take(batch)
             await commit(settle)
             await settle.sink.write([line for done in batch for line in done.lines])
 
