@@ -19,11 +19,14 @@ endif
 
 FAST := not alone and not slow
 
+# Tests start the command hundreds of times: none of these is to compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 test: .venv/developing lint ## lint, types, import contracts, and the tests: those of time alone
 	$(BIN)/pytest -q -m "alone and not slow"
-	$(BIN)/pytest -q -n 2 -m "$(FAST)" tests/policy tests/engine --cov=crawler.policy \
+	$(BIN)/pytest -q -n 2 --dist worksteal -m "$(FAST)" tests/policy tests/engine --cov=crawler.policy \
 		--cov=crawler.engine --cov-branch --cov-fail-under=95 --cov-report=term:skip-covered
-	$(BIN)/pytest -n 2 -m "$(FAST)" --ignore=tests/policy --ignore=tests/engine
+	$(BIN)/pytest -n 2 --dist worksteal -m "$(FAST)" --ignore=tests/policy --ignore=tests/engine
 
 lint: .venv/developing
 	$(BIN)/ruff check

@@ -46,18 +46,23 @@ def site() -> Iterator[str]:
         yield web.pages({f"/{n}": [*links[n], *text] for n in range(PAGES)})
 
 
+ROUNDS = 3
+"""The best counts: what a busy machine adds now and then, such as a module that one crawl had
+to import and the other had not, is not in every round. What is worse is in each."""
+
+
 @functools.cache
-def asked(count: Count, code: str, site: str, pages: int, scratch: Path) -> Counter[str]:
-    """Return the calls of a crawl of so many pages."""
+def asked(count: Count, code: str, site: str, pages: int, scratch: Path, turn: int) -> Counter[str]:
+    """Return the calls of a crawl of so many pages; ``turn`` is the round."""
     flags = ["crawl", f"{site}/0", "-n", str(pages), "-o", str(scratch / "out"), "--overwrite",
              "--parsers", "1", "--per-host", "64", "--loop", "asyncio"]  # fmt: skip
     return count(code, flags, scratch / "calls")
 
 
-def a_page(count: Count, code: str, site: str, scratch: Path) -> Counter[str]:
+def a_page(count: Count, code: str, site: str, scratch: Path, turn: int = 0) -> Counter[str]:
     """Return the calls for one page more: what starting and ending needs is not in it."""
-    many = asked(count, code, site, PAGES, scratch)
-    few = asked(count, COMMAND, site, FEW, scratch)
+    many = asked(count, code, site, PAGES, scratch, turn)
+    few = asked(count, COMMAND, site, FEW, scratch, turn)
     return Counter({name: (many[name] - few[name]) / (PAGES - FEW) for name in many})
 
 
@@ -65,7 +70,10 @@ def a_page(count: Count, code: str, site: str, scratch: Path) -> Counter[str]:
 def test_a_page_needs_few_system_calls(
     site: str, tmp_path_factory: pytest.TempPathFactory, count: Count
 ) -> None:
-    calls = a_page(count, COMMAND, site, tmp_path_factory.getbasetemp())
+    for turn in range(ROUNDS):
+        calls = a_page(count, COMMAND, site, tmp_path_factory.getbasetemp(), turn)
+        if not over(calls):
+            break
 
     assert not over(calls), calls
     assert calls["receive"] >= 1

@@ -1,19 +1,20 @@
 """One run at a time on a state and on an output; nobody has to clear up after a dead one."""
 
 import asyncio
+import os
 import re
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import Popen
 
 import pytest
 
 from tests.cli.lives import Life, graph, one_line, wait_for
-from tests.cli.run import crawler
+from tests.cli.run import Ran, crawler
 from tests.web.server import Reply, Request, Web, html
 
 
@@ -49,14 +50,15 @@ def first(web: Web, slow: Life) -> Iterator[Popen[str]]:
 def test_a_second_run_is_told_who_is_first(
     web: Web, slow: Life, first: Popen[str], go: threading.Event
 ) -> None:
-    started = time.monotonic()
-    crawler("--version")
-    startup = time.monotonic() - started
     asked = len(web.log)
 
-    started = time.monotonic()
-    second = slow.run()
-    took = time.monotonic() - started
+    later = []
+    for _ in range(3):  # the machine may be busy: the least that one of them takes longer counts
+        alone, _ = timed(lambda: crawler("crawl", "http://127.0.0.1:1/", "--retries", "0"))
+        took, second = timed(slow.run)
+        later.append(took - alone)
+        if later[-1] < 1.0:
+            break
     fresh = slow.run("--fresh")
 
     for ran in (second, fresh):
@@ -64,7 +66,7 @@ def test_a_second_run_is_told_who_is_first(
         assert one_line(
             ran.err, f"process {first.pid}", f"on {socket.gethostname()}", str(slow.state)
         )
-    assert took < startup + 1.0, took
+    assert min(later) < 1.0, later
     assert len(web.log) == asked
     go.set()
     assert first.wait(20) == 0
@@ -76,11 +78,27 @@ def test_after_kill_9_the_next_run_begins_at_once(
 ) -> None:
     go.set()
     first.kill()  # not even waited for
-    started = time.monotonic()
-    while (second := slow.run("-n", "29")).code == 75:
-        assert time.monotonic() - started < 1.0
+    for _ in range(10):
+        dead = over(first)
+        second = slow.run("-n", "29")
+        if second.code != 75:
+            break
+        assert not dead, "the lock outlived its holder"
     assert second.code == 0, second.err
     first.wait()
+
+
+def over(process: Popen[str]) -> bool:
+    """Whether a process has ended, which leaves it to be waited for."""
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, look) is not None
+
+
+def timed(run: Callable[[], Ran]) -> tuple[float, Ran]:
+    """Run a command; return the seconds it took, and what it came to."""
+    started = time.monotonic()
+    ran = run()
+    return time.monotonic() - started, ran
 
 
 def test_children_that_outlive_a_killed_run_hold_no_lock(

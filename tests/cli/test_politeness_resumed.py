@@ -145,18 +145,22 @@ class Lives:
     drained: tuple[float, int]
 
 
+def forget(folder: Path, seconds: int, deaths: int = 2) -> Lived:
+    """Live with a crawler that forgets what a site asked for."""
+    rules = f"User-agent: *\nCrawl-delay: {seconds}\n"
+    return live(folder, rules, deaths=deaths, sites=1, mortal="tests.cli.forgetful")
+
+
 @pytest.fixture(scope="module")
 def lives(tmp_path_factory: pytest.TempPathFactory) -> Lives:
     """Live them."""
     folder = tmp_path_factory.mktemp("lives")
-    one, two = (f"User-agent: *\nCrawl-delay: {seconds}\n" for seconds in (1, 2))
+    one = "User-agent: *\nCrawl-delay: 1\n"
     with ThreadPoolExecutor(6) as pool:
         crawl_delay = pool.submit(live, folder / "crawl-delay", one)
         delay = pool.submit(live, folder / "delay", "", "--delay", "700ms", seed=2)
         rate = pool.submit(live, folder / "rate", "", "--rate", "2/s", seed=3)
-        forgetful = pool.submit(
-            live, folder / "forgetful", two, deaths=2, sites=1, mortal="tests.cli.forgetful"
-        )
+        forgetful = pool.submit(forget, folder / "forgetful", 2)
         killed = pool.submit(refused_then, folder / "killed", signal.SIGKILL)
         drained = pool.submit(refused_then, folder / "drained", signal.SIGTERM, 0.5)
         return Lives(
@@ -192,9 +196,14 @@ def test_a_rate_is_kept_over_four_deaths(lives: Lives) -> None:
         assert min(gaps) >= 0.5 - 0.1  # as the server sees them, on a busy machine
 
 
-def test_forgetting_what_a_site_asked_for_would_be_noticed(lives: Lives) -> None:
-    """The test of the test."""
-    assert violations(lives.forgetful.web.log, 2.0) != []
+def test_forgetting_what_a_site_asked_for_would_be_noticed(lives: Lives, tmp_path: Path) -> None:
+    """The test of the test.
+
+    On a busy machine a run may need as long to begin as the site asked for: then once more,
+    with a site that asks for longer than that.
+    """
+    if not violations(lives.forgetful.web.log, 2.0):
+        assert violations(forget(tmp_path / "slowly", 10, deaths=1).web.log, 10.0) != []
 
 
 def test_a_retry_after_is_kept_over_a_death(lives: Lives) -> None:
