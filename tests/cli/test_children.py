@@ -16,6 +16,7 @@ from typing import Any
 import brotli
 import pytest
 
+from crawler.parse.process import DEADLINE
 from tests.cli.run import COMMAND, crawl
 from tests.parse.test_lab import BOMBS
 from tests.records import read
@@ -58,22 +59,23 @@ def site(web: Web, *, bombs: bool) -> str:
     return web.serve(handler)
 
 
-def measure(url: str) -> tuple[dict[str, Any], float]:
+def measure(url: str, deadline: float) -> tuple[dict[str, Any], float]:
     """Crawl and return the measurements, and the idle control's lag beside it."""
     command = [sys.executable, "-m", "tests.cli.lag"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as control:
         done = subprocess.run(
-            [*command, url], capture_output=True, text=True, timeout=110, check=True
+            [*command, url, str(deadline)], capture_output=True, text=True, timeout=110, check=True
         )
         idle = json.loads(control.communicate("")[0])
     return json.loads(done.stdout), idle["p99"]
 
 
-def test_bombs_in_the_middle_of_a_crawl_are_one_record_each(web: Web) -> None:
-    calm, _ = measure(site(web, bombs=False))
-    result, idle = measure(site(web, bombs=True))
+@pytest.mark.parametrize("deadline", [3.0, pytest.param(DEADLINE, marks=pytest.mark.slow)])
+def test_bombs_in_the_middle_of_a_crawl_are_one_record_each(web: Web, deadline: float) -> None:
+    calm, _ = measure(site(web, bombs=False), deadline)
+    result, idle = measure(site(web, bombs=True), deadline)
 
     ends = Counter(url for url, _, _ in result["records"])
     assert set(ends.values()) == {1}

@@ -40,31 +40,34 @@ def site(web: Web) -> str:
     return web.serve(handler)
 
 
-@pytest.mark.parametrize(
-    ("met", "told", "holds"),
-    [
-        ("errors>2", "3 errors", "errors>3"),
-        ("errors>37%", "3 errors of 8 URLs, 37.5 %", "errors>38%"),
-        ("status>=500", "2 answers", "status>=501"),
-        ("status>=500:20%", "2 answers of 8 URLs, 25 %", "status>=500:25%"),
-        ("status=404", "1 answer", "status=403"),
-        ("pages<5", "4 pages", "pages<4"),
-        ("redirects!=0", "1 redirect", "redirects>1"),
-        ("http_5xx>1", "2 http_5xx", "timeout>0"),
-        ("skipped>0", "1 skipped", "gone>0"),
-        ("broken", "3 broken", "left>0"),
-    ],
-)
-def test_a_rule_that_is_met_ends_with_one_and_one_that_holds_with_zero(
-    web: Web, met: str, told: str, holds: str
-) -> None:
+RULES = [
+    ("errors>2", "3 errors", "errors>3"),
+    ("errors>37%", "3 errors of 8 URLs, 37.5 %", "errors>38%"),
+    ("status>=500", "2 answers", "status>=501"),
+    ("status>=500:20%", "2 answers of 8 URLs, 25 %", "status>=500:25%"),
+    ("status=404", "1 answer", "status=403"),
+    ("pages<5", "4 pages", "pages<4"),
+    ("redirects!=0", "1 redirect", "redirects>1"),
+    ("http_5xx>1", "2 http_5xx", "timeout>0"),
+    ("skipped>0", "1 skipped", "gone>0"),
+    ("broken", "3 broken", "left>0"),
+]
+"""Rules that are met, what is told of them, and rules that hold."""
+
+
+def test_a_rule_that_is_met_ends_with_one_and_one_that_holds_with_zero(web: Web) -> None:
     origin = site(web)
+    every = [word for met, _, holds in RULES for word in ("--fail-on", met, "--fail-on", holds)]
+    holding = [word for *_, holds in RULES for word in ("--fail-on", holds)]
 
-    one = crawl(origin, "--retries", "0", "--fail-on", met, "--fail-on", holds)
-    none = crawl(origin, "--retries", "0", "--fail-on", holds)
+    single = crawl(origin, "--retries", "0", *every[:4])
+    one = crawl(origin, "--retries", "0", *every)
+    none = crawl(origin, "--retries", "0", *holding)
 
-    assert (one.code, none.code, none.err) == (1, 0, "")
-    assert one.err == f"crawler: error: --fail-on {met}: {told}\n"
+    lines = [f"crawler: error: --fail-on {met}: {told}" for met, told, _ in RULES]
+    assert (single.code, one.code, none.code, none.err) == (1, 1, 0, "")
+    assert single.err.splitlines() == lines[:1]
+    assert one.err.splitlines() == lines
 
 
 def test_every_rule_that_is_met_has_its_line_also_with_q(web: Web) -> None:

@@ -1,6 +1,7 @@
 """Every kind of frontier, opened the same way, with a clock that only the test moves."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,6 +114,27 @@ DURABLE = ["sqlite"]
 
 BOUNDED = ["memory"]
 """The kinds that turn away what they have no room for."""
+
+
+class AtOnce:
+    """Stands for the thread of a state: does its work at once, where it is asked to.
+
+    So a walk of thousands of short steps need not change threads at each.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        pass
+
+    def submit(self, work: Callable[[], object]) -> Future[object]:
+        future: Future[object] = Future()
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self, *, wait: bool = True) -> None:
+        pass
 
 
 @contextmanager
