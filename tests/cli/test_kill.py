@@ -218,7 +218,7 @@ def test_a_broken_promise_is_caught(
 
 
 def test_the_same_deaths_do_no_harm_to_the_real_one(site: Site, tmp_path: Path) -> None:
-    life = Life(site, tmp_path, THREE, ALWAYS)
+    life = Life(site, tmp_path, THREE, ALWAYS, "nothing broken")
     for moment in ("after write", "before write"):
         for number in (4, 7):
             assert life.run(moment, number) == -signal.SIGKILL

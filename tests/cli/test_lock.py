@@ -52,11 +52,13 @@ def test_a_second_run_is_told_who_is_first(
 ) -> None:
     asked = len(web.log)
 
+    (slow.folder / "there").write_text("not ours")
+    refused = ("crawl", *slow.seeds, "-o", str(slow.folder / "there"))
     later = []
-    for _ in range(3):  # the machine may be busy: the least that one of them takes longer counts
-        alone, _ = timed(lambda: crawler("crawl", "http://127.0.0.1:1/", "--retries", "0"))
+    for _ in range(3):  # the machine may be busy: what is least over another refusal counts
+        otherwise, _ = timed(lambda: crawler(*refused))
         took, second = timed(slow.run)
-        later.append(took - alone)
+        later.append(took - otherwise)
         if later[-1] < 1.0:
             break
     fresh = slow.run("--fresh")
