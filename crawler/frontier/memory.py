@@ -2,7 +2,7 @@
 
 One process, one holder: tokens fence a settlement that comes twice, and leases need no
 renewal. What is bounded is the queue: beyond ``max_queued`` URLs new ones are counted as
-skipped. The seen-set grows with the crawl, by about 90 bytes a URL.
+skipped. What waits takes some 60 bytes a URL and the seen-set, which grows with the crawl, 13.
 """
 
 import heapq
@@ -10,12 +10,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from crawler.frontier.brood import Brood, broods
 from crawler.frontier.budget import Budget
+from crawler.frontier.fingerprints import Fingerprints
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
 from crawler.ports import Ending
 
 MOST_PACES = 100_000
 """Sites without URLs whose pace is remembered."""
+
+Line = deque[Target | Brood]
+"""What waits, in the order in which it is to be lent."""
 
 
 class _Site:
@@ -32,7 +37,7 @@ class _Site:
     )  # fmt: skip
 
     def __init__(self, delay: float, due: float) -> None:
-        self.lines: dict[int, deque[Target]] = {}
+        self.lines: dict[int, Line] = {}
         self.delayed: list[tuple[float, int, Target]] = []
         self.out: dict[int, Lease] = {}
         self.pending: dict[int, int] = {}
@@ -68,7 +73,7 @@ class MemoryFrontier:
         self._budget = Budget(max_pages)
         self._max_queued = max_queued
         self._by_level = by_level
-        self._seen: set[int] = set()
+        self._seen = Fingerprints()
         self._sites: dict[str, _Site] = {}
         self._hungry: dict[str, None] = {}  # held sites that could be lent more of
         self._free: list[tuple[float, int, str]] = []  # sites no one holds, by when they are due
@@ -83,9 +88,10 @@ class MemoryFrontier:
 
     async def add(self, targets: Sequence[Target]) -> Added:
         """Accept the targets not seen before."""
-        before = self._left
-        turned_away = self._accept(targets)
-        return Added(self._left - before, turned_away)
+        new = self._seen.new(targets)
+        room = self._make_room(len(new))
+        self._tidy_all({self._queue(target): None for target in new[:room]})
+        return Added(room, new[room:])
 
     async def claim(self, sites: int, per_site: int, ttl: float) -> Sequence[Holding]:
         """Lend more of the sites held, then of others that are due."""
@@ -112,22 +118,26 @@ class MemoryFrontier:
     async def settle(self, batch: Sequence[Settled], marks: Sequence[Mark]) -> Sequence[Target]:
         """Commit verdicts and children; nothing here outlives the process, so no marks."""
         refused: list[Target] = []
+        touched: dict[str, None] = {}
         for settled in batch:
             target = settled.lease.target
             site = self._lender(settled.lease)
             if site is None:
                 continue  # stale, or said twice
-            if settled.found:
-                seen = self._seen
-                new = [link for link in settled.found if link.fp not in seen]
+            touched[target.site] = None
+            if new := self._seen.new(settled.found):
                 bring = target.hop if settled.hop else target.child
-                refused += self._accept(map(bring, new))
+                room = self._make_room(len(new))
+                if room < len(new):
+                    refused += map(bring, new[room:])
+                for found in broods(new[:room], bring):
+                    touched[self._queue(found)] = None
             del site.out[target.fp]
             if settled.verdict is None:
                 self._delay(site, settled)
             else:
                 self._end(site, target, settled.verdict)
-            self._tidy(target.site, site)
+        self._tidy_all(touched)
         return refused
 
     async def renew(self, ttl: float) -> None:
@@ -197,27 +207,24 @@ class MemoryFrontier:
         lent = site.out.get(lease.target.fp) if site else None
         return site if lent is not None and lent.token == lease.token else None
 
-    def _accept(self, targets: Iterable[Target]) -> list[Target]:
-        """Take new targets in; return those that found the queue full."""
-        refused = []
-        for target in targets:
-            if target.fp in self._seen:
-                continue
-            self._seen.add(target.fp)
-            self._discovered += 1
-            if self._left >= self._max_queued:
-                self._ended[Verdict.SKIPPED] += 1
-                refused.append(target)
-                continue
-            self._left += 1
-            site = self._sites.get(target.site)
-            if site is None:
-                pace = self._paces.pop(target.site, (0.0, 0.0))
-                site = self._sites[target.site] = _Site(*pace)
-            self._count(site, target.depth, 1)
-            self._line(site, target.depth).append(target)
-            self._tidy(target.site, site)
-        return refused
+    def _make_room(self, many: int) -> int:
+        """Count so many new URLs; return for how many of them there is room."""
+        room = max(0, min(many, self._max_queued - self._left))
+        self._discovered += many
+        self._left += room
+        self._ended[Verdict.SKIPPED] += many - room
+        return room
+
+    def _queue(self, found: Target | Brood) -> str:
+        """Put what there is room for at the end of its line; return the site, not yet tidy."""
+        key = found.site
+        site = self._sites.get(key)
+        if site is None:
+            pace = self._paces.pop(key, (0.0, 0.0))
+            site = self._sites[key] = _Site(*pace)
+        self._count(site, found.depth, len(found) if isinstance(found, Brood) else 1)
+        self._line(site, found.depth).append(found)
+        return key
 
     def _lend(self, key: str, now: float) -> Holding:
         """Lend a held site's next URLs."""
@@ -228,7 +235,7 @@ class MemoryFrontier:
         leases = []
         line = self._open(site)
         while line and len(site.out) < self._per_site:
-            target = line.popleft()
+            target = _next(line)
             lease = Lease(target, next(self._order), site.attempts.get(target.fp, 0))
             site.out[target.fp] = lease
             leases.append(lease)
@@ -238,10 +245,14 @@ class MemoryFrontier:
     def _level(self, depth: int) -> int:
         return depth if self._by_level else 0
 
-    def _line(self, site: _Site, depth: int) -> deque[Target]:
-        return site.lines.setdefault(self._level(depth), deque())
+    def _line(self, site: _Site, depth: int) -> Line:
+        level = self._level(depth)
+        line = site.lines.get(level)
+        if line is None:
+            line = site.lines[level] = deque()
+        return line
 
-    def _open(self, site: _Site) -> deque[Target] | None:
+    def _open(self, site: _Site) -> Line | None:
         """Return the line of the one level that may be lent from: the least not ended."""
         return site.lines.get(min(site.pending)) if site.pending else None
 
@@ -266,6 +277,10 @@ class MemoryFrontier:
         self._left -= 1
         site.attempts.pop(target.fp, None)
         self._count(site, target.depth, -1)
+
+    def _tidy_all(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._tidy(key, self._sites[key])
 
     def _tidy(self, key: str, site: _Site) -> None:
         """Put a site where its state says: hungry, free, or forgotten."""
@@ -312,3 +327,12 @@ class MemoryFrontier:
         """Whether an entry among the free sites is outdated: listed anew, held, or ended."""
         site = self._sites.get(entry[2])
         return site is None or site.listed != entry[0]
+
+
+def _next(line: Line) -> Target:
+    """Take the first target out of a line that is not empty."""
+    head = line.popleft()
+    if isinstance(head, Target):
+        return head
+    line.extendleft(reversed(head.others))
+    return head.first
