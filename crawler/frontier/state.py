@@ -150,10 +150,10 @@ class State:
 
     def _connect(self, asked: Asked, goal: Goal, full: bool) -> None:
         self.db = sqlite3.connect(Path(self.path).absolute(), isolation_level=None)
-        # A checkpoint per 16 MB of changes; 16 MB of pages in memory.
+        # A checkpoint per 16 MB of changes; 8 MB of pages in memory (with 16 nothing is faster).
         self.db.executescript(
             f"PRAGMA journal_mode = WAL; PRAGMA synchronous = {'FULL' if full else 'NORMAL'};"
-            "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16000;"
+            "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
         )
         with self.commit():
             passes.take_up(self.db, goal, changed=not asked.means(_before(self.db)))

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from functools import cache
 from hashlib import blake2b
 from ipaddress import ip_address
+from sys import intern
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -69,7 +70,8 @@ class Canon:
             url = without_params(url, self._drop)
         if url.find("?") == len(url) - 1:
             url = url[:-1]  # without an empty query what is asked for is the same
-        return Link(url, site(url), fingerprint(url))
+        # Thousands of links that are remembered share few sites.
+        return Link(url, intern(site(url)), fingerprint(url))
 
 
 def canonical(text: str) -> str | None:

@@ -41,6 +41,32 @@ def opened(request: pytest.FixtureRequest) -> Opened:
 # Adding
 
 
+@pytest.mark.parametrize("hop", [False, True])
+async def test_what_a_page_leads_to_is_lent_in_order_with_all_that_is_known_of_it(
+    opened: Opened, hop: bool
+) -> None:
+    async with opened() as desk:
+        await desk.frontier.add([target("a/1", depth=2, meta=b'{"n":1}')])
+        await desk.claim()
+        parent = desk.leases["a/1"].target
+        found = [f"{site}/{number}" for number in range(10, 20) for site in "ab"]
+        await desk.end("a/1", found=found, hop=hop)
+
+        lent = await desk.claim(per_site=4)
+        await desk.give_back(*lent)
+        again = []
+        while names := await desk.claim(per_site=4):
+            await desk.end(*names)
+            again += names
+
+        assert [name for name in lent if name[0] == "a"] == [f"a/{n}" for n in range(10, 14)]
+        bring = parent.hop if hop else parent.child
+        for site in "ab":
+            ours = [name for name in again if name[0] == site]
+            assert ours == [name for name in found if name[0] == site]
+        assert [desk.leases[name].target for name in again] == [bring(link(each)) for each in again]
+
+
 async def test_a_url_is_accepted_once(opened: Opened) -> None:
     async with opened() as desk:
         assert await desk.add("a/1", "a/2", "a/1") == 2
