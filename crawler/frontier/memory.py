@@ -6,42 +6,35 @@ skipped. What waits takes some 60 bytes a URL and the seen-set, which grows with
 """
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
 from crawler.frontier.brood import Brood, broods
 from crawler.frontier.budget import Budget
 from crawler.frontier.fingerprints import Fingerprints
+from crawler.frontier.queue import Queue
 from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
 from crawler.ports import Ending
 
 MOST_PACES = 100_000
 """Sites without URLs whose pace is remembered."""
 
-Line = deque[Target | Brood]
-"""What waits, in the order in which it is to be lent."""
-
 
 class _Site:
-    """One site's URLs: in line by level, delayed, and out on loan.
+    """One site's URLs: in queues by level, delayed, and out on loan.
 
-    ``pending`` counts by level what has not ended, ``attempts`` the failures so far of
-    URLs that had any. ``listed`` is when its entry among the free sites is due;
-    ``leaving`` says that it is held only until what is out has been settled.
+    A level has a queue until all of it has ended. ``listed`` is when its entry among the free
+    sites is due; ``leaving`` says that it is held only until what is out has been settled.
     """
 
     __slots__ = (
-        "attempts", "delay", "delayed", "due", "held", "leaving", "lines", "listed", "out",
-        "pending",
+        "delay", "delayed", "due", "held", "leaving", "listed", "out", "queues",
     )  # fmt: skip
 
     def __init__(self, delay: float, due: float) -> None:
-        self.lines: dict[int, Line] = {}
+        self.queues: dict[int, Queue] = {}
         self.delayed: list[tuple[float, int, Target]] = []
         self.out: dict[int, Lease] = {}
-        self.pending: dict[int, int] = {}
-        self.attempts: dict[int, int] = {}
         self.held = False
         self.listed: float | None = None
         self.leaving = False
@@ -74,6 +67,7 @@ class MemoryFrontier:
         self._max_queued = max_queued
         self._by_level = by_level
         self._seen = Fingerprints()
+        self._attempts: dict[int, int] = {}  # by fingerprint, of what has failed before
         self._sites: dict[str, _Site] = {}
         self._hungry: dict[str, None] = {}  # held sites that could be lent more of
         self._free: list[tuple[float, int, str]] = []  # sites no one holds, by when they are due
@@ -144,12 +138,12 @@ class MemoryFrontier:
         """Leases in one process do not expire."""
 
     async def give_back(self, leases: Sequence[Lease]) -> None:
-        """Put leases back at the head of their lines."""
+        """Put leases back at the head of their queues."""
         for lease in reversed(leases):
             site = self._lender(lease)
             if site is not None:
                 del site.out[lease.target.fp]
-                self._line(site, lease.target.depth).appendleft(lease.target)
+                self._queue_of(site, lease.target).put_back(lease.target)
                 site.leaving = site.due > self._clock()
                 self._tidy(lease.target.site, site)
 
@@ -216,14 +210,13 @@ class MemoryFrontier:
         return room
 
     def _queue(self, found: Target | Brood) -> str:
-        """Put what there is room for at the end of its line; return the site, not yet tidy."""
+        """Put what there is room for at the end of its queue; return the site, not yet tidy."""
         key = found.site
         site = self._sites.get(key)
         if site is None:
             pace = self._paces.pop(key, (0.0, 0.0))
             site = self._sites[key] = _Site(*pace)
-        self._count(site, found.depth, len(found) if isinstance(found, Brood) else 1)
-        self._line(site, found.depth).append(found)
+        self._queue_of(site, found).append(found)
         return key
 
     def _lend(self, key: str, now: float) -> Holding:
@@ -231,52 +224,46 @@ class MemoryFrontier:
         site = self._sites[key]
         while site.delayed and site.delayed[0][0] <= now:
             target = heapq.heappop(site.delayed)[2]
-            self._line(site, target.depth).appendleft(target)
+            self._queue_of(site, target).put_back(target)
         leases = []
-        line = self._open(site)
-        while line and len(site.out) < self._per_site:
-            target = _next(line)
-            lease = Lease(target, next(self._order), site.attempts.get(target.fp, 0))
+        queue = self._open(site)
+        while queue and len(site.out) < self._per_site:
+            target = queue.pop()
+            lease = Lease(target, next(self._order), self._attempts.get(target.fp, 0))
             site.out[target.fp] = lease
             leases.append(lease)
         self._tidy(key, site)
         return Holding(key, leases, site.delay, max(0.0, site.due - now))
 
-    def _level(self, depth: int) -> int:
-        return depth if self._by_level else 0
+    def _queue_of(self, site: _Site, found: Target | Brood) -> Queue:
+        """Return the queue for a site's URLs of this depth."""
+        level = found.depth if self._by_level else 0
+        queue = site.queues.get(level)
+        if queue is None:
+            queue = site.queues[level] = Queue()
+        return queue
 
-    def _line(self, site: _Site, depth: int) -> Line:
-        level = self._level(depth)
-        line = site.lines.get(level)
-        if line is None:
-            line = site.lines[level] = deque()
-        return line
-
-    def _open(self, site: _Site) -> Line | None:
-        """Return the line of the one level that may be lent from: the least not ended."""
-        return site.lines.get(min(site.pending)) if site.pending else None
+    def _open(self, site: _Site) -> Queue | None:
+        """Return the queue of the one level that may be lent from: the least not ended."""
+        return site.queues[min(site.queues)] if site.queues else None
 
     def _due(self, site: _Site) -> float:
         """Return when a site that has anything to lend may lend it."""
         return site.due if self._open(site) else max(site.due, site.delayed[0][0])
 
-    def _count(self, site: _Site, depth: int, by: int) -> None:
-        level = self._level(depth)
-        site.pending[level] = site.pending.get(level, 0) + by
-        if not site.pending[level]:
-            del site.pending[level]
-            site.lines.pop(level, None)
-
     def _delay(self, site: _Site, settled: Settled) -> None:
         target = settled.lease.target
-        site.attempts[target.fp] = settled.lease.attempt + 1
+        self._attempts[target.fp] = settled.lease.attempt + 1
         heapq.heappush(site.delayed, (self._clock() + settled.again, next(self._order), target))
 
     def _end(self, site: _Site, target: Target, verdict: Verdict) -> None:
         self._ended[verdict] += 1
         self._left -= 1
-        site.attempts.pop(target.fp, None)
-        self._count(site, target.depth, -1)
+        self._attempts.pop(target.fp, None)
+        queue = self._queue_of(site, target)
+        queue.pending -= 1
+        if not queue.pending:
+            del site.queues[target.depth if self._by_level else 0]
 
     def _tidy_all(self, keys: Iterable[str]) -> None:
         for key in keys:
@@ -284,18 +271,18 @@ class MemoryFrontier:
 
     def _tidy(self, key: str, site: _Site) -> None:
         """Put a site where its state says: hungry, free, or forgotten."""
-        line = self._open(site)
-        if site.held and not site.out and (site.leaving or not line):
+        queue = self._open(site)
+        if site.held and not site.out and (site.leaving or not queue):
             # Nothing to lend before a retry is due, if that: whoever wants it may have it.
             site.held = site.leaving = False
             self._held -= 1
         room = site.held and not site.leaving and len(site.out) < self._per_site
-        if room and (line or site.delayed):
+        if room and (queue or site.delayed):
             self._hungry[key] = None
         else:
             self._hungry.pop(key, None)
         if not site.held:
-            if site.pending:
+            if site.queues:
                 self._list(key, site)
             else:
                 del self._sites[key]
@@ -327,12 +314,3 @@ class MemoryFrontier:
         """Whether an entry among the free sites is outdated: listed anew, held, or ended."""
         site = self._sites.get(entry[2])
         return site is None or site.listed != entry[0]
-
-
-def _next(line: Line) -> Target:
-    """Take the first target out of a line that is not empty."""
-    head = line.popleft()
-    if isinstance(head, Target):
-        return head
-    line.extendleft(reversed(head.others))
-    return head.first
