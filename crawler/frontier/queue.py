@@ -1,4 +1,7 @@
-"""What waits at one site: as small as it can be, for there may be a million sites."""
+"""What waits at one site; kept small, for there may be many sites.
+
+With ten URLs each a site takes 2.1 KB in all. (With a deque for them it took 2.9.)
+"""
 
 from crawler.frontier.brood import Brood
 from crawler.model import Target
@@ -7,8 +10,8 @@ from crawler.model import Target
 class Queue:
     """Targets of one site (and of one level, where that matters) as they are to be lent.
 
-    ``pending`` counts those that have not ended: they wait here, are delayed or lent. Two
-    lists, the first of them backwards, take a quarter of what a deque does.
+    ``pending`` counts those that have not ended: they wait here, are delayed or lent. Of the
+    two lists the first is backwards.
     """
 
     __slots__ = ("_first", "_last", "pending")
