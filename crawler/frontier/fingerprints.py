@@ -1,11 +1,13 @@
 """A set of fingerprints, of which a million take 25 MB. (As a Python set they take 81.)
 
 While there are few a set is all there is. When it has become large they are put into buckets,
-by their last two bytes, each the bytes of its fingerprints in a row. To look there costs half
-a microsecond more; so what was met of late is in a set as before, and of the links of a page
-nearly all are found in that.
+each the bytes of its fingerprints in a row. To look there costs half a microsecond more; so
+what was met of late is in a set as before, and of the links of a page nearly all are found in
+that. Which bucket it is nobody outside can know: a site that could make up URLs for one and the
+same would have us look through all of them for each.
 """
 
+import secrets
 import struct
 from collections.abc import Iterable
 from typing import TypeVar
@@ -28,6 +30,7 @@ class Fingerprints:
     def __init__(self) -> None:
         self._recent: set[int] = set()
         self._buckets: list[bytes] = []  # none until the set is full for the first time
+        self._key = secrets.randbits(64) | 1
 
     def new(self, urls: Iterable[Url]) -> list[Url]:
         """Return those of the URLs that are new, each once; from here on they are known."""
@@ -46,13 +49,19 @@ class Fingerprints:
 
     def _put(self, fps: Iterable[int]) -> list[int]:
         """Put fingerprints into their buckets; return those that were not there."""
-        buckets, new = self._buckets, []
+        buckets, key, new = self._buckets, self._key, []
         for fp in fps:
-            kept, number = _bytes(fp), fp % BUCKETS
+            kept, number = _bytes(fp), (fp * key >> 48) % BUCKETS
             bucket = buckets[number]
-            # That it is found where one ends and the next begins is a thousand times less
-            # likely than that two URLs have one fingerprint.
-            if kept not in bucket:
+            if not _holds(bucket, kept):
                 buckets[number] = bucket + kept
                 new.append(fp)
         return new
+
+
+def _holds(bucket: bytes, kept: bytes) -> bool:
+    """Whether a fingerprint is in a bucket, and not only where one ends and the next begins."""
+    at = bucket.find(kept)
+    while at > 0 and at % len(kept):
+        at = bucket.find(kept, at + 1)
+    return at >= 0

@@ -22,7 +22,7 @@ def walk(kind: type[Fingerprints], seed: int, most: int = 1_000) -> Fingerprints
     """Ask a set about pages of links, some of which it knows, and compare."""
     dice, made, truth = random.Random(seed), kind(), set[int]()
     pool = [dice.getrandbits(64) - (1 << 63) for _ in range(most)]
-    pool += [-(1 << 63), (1 << 63) - 1]
+    pool += [0, -1, -(1 << 63), (1 << 63) - 1, *(1 << 8 * shift for shift in range(7))]
     for _ in range(400):
         fps = dice.choices(pool, k=dice.randint(0, 12))
         new = [link.fp for link in made.new([Link("", "", fp) for fp in fps])]
@@ -58,6 +58,23 @@ class NeverForgets(Fingerprints):
         unmet = {url.fp: url for url in urls if url.fp not in self._recent}
         self._recent.update(unmet)
         return list(unmet.values())
+
+
+def across() -> None:
+    """Ask for what is only there where one ends and the next begins."""
+    made = Fingerprints()
+    made.new([Link("", "", 1_000 + each) for each in range(RECENT)])  # now they are put away
+    made.new([Link("", "", 0), Link("", "", 1)])
+    assert made.new([Link("", "", 1 << 48)]), "0 and 1 have it between them"
+
+
+def test_one_is_not_found_across_two_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "BUCKETS", 1)
+    across()
+    monkeypatch.setattr(fingerprints, "_holds", bytes.__contains__)
+
+    with pytest.raises(AssertionError):
+        across()
 
 
 @pytest.mark.parametrize("broken", [LosesWhatItPutsAway, ForgetsTheFirst, NeverForgets])
