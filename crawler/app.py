@@ -246,6 +246,7 @@ def _asked(checked: Checked) -> Asked:
             "--emit": ",".join(sorted(checked.emit)),
             "--format": settings.format,
             "--fields": ",".join(settings.fields),
+            "--overwrite": "yes" if settings.overwrite else "",
             **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},
         },
     )

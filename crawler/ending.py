@@ -51,7 +51,8 @@ def of_crawl(result: Result, error: CrawlError | None, rules: Sequence[Rule] = (
     if (ending := _of_seeds(result)) is not None:
         return ending
     stats = result.stats
-    found = findings(rules, Account(result.tally, stats.errors, stats.statuses, stats.changes))
+    account = Account(result.tally, stats.errors, stats.statuses, stats.changes, stats.gone)
+    found = findings(rules, account)
     return Ending(Exit.FINDING if found else Exit.OK, None, found)
 
 

@@ -123,7 +123,9 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
 @_output("--rotate", type=SIZE, metavar="SIZE",
          help="Once a FILE.jsonl holds SIZE go on in FILE.0002.jsonl, and so on.")  # fmt: skip
 @_output("--append", is_flag=True, help="Add to a FILE that holds data.")
-@_output("--overwrite", is_flag=True, help="Empty a FILE that holds data first.")
+@_output("--overwrite", is_flag=True,
+         help="Empty a FILE that holds data first (with a state: before its first "
+         "pass).")  # fmt: skip
 @_output("--emit", type=NAMES, metavar="TYPES", default=None,
          help="Record types to write where FILE names none, of page,item,redirect,error,gone,"
          "skip,link,summary (default: page,redirect,error,gone; item in page's place where items "
@@ -150,7 +152,8 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
        "after a failure or Ctrl-C.")  # fmt: skip
 @_cron("--fail-on", metavar="RULE", **_many,
        help="Exit with 1 and say why if the crawl came to that: errors>1%, pages<100, gone>0, "
-       "timeout>5, status>=500, status=404:10 (more than 10 of them), broken (any error or gone). "
+       "timeout>5, status>=500, status=404:10 (more than 10 of them), broken (any error, or gone "
+       "by 404 or 410). "
        "May be given several times.")  # fmt: skip
 @_cron(
     "--exit-on-change",

@@ -25,8 +25,8 @@ def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) 
 
     Without a question: the account of the pass, errors by class, a line a site, and one a pass.
     'passes' is that last table; 'links out URL' is what a page leads to, 'links in URL' what
-    leads to it; 'broken' lists URLs that failed with the pages that link to them, 'redirects'
-    where redirects lead, 'orphans' pages that nothing links to.
+    leads to it; 'broken' lists URLs that failed, or are gone by 404 or 410, with the pages that
+    link to them, 'redirects' where redirects lead, 'orphans' pages that nothing links to.
     """
     if sql is not None and question:
         raise click.UsageError("ask with --sql or with words, not both")

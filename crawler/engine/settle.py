@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.errors import CrawlError
-from crawler.model import Failed, Fetched, Reason, Taken, Target
+from crawler.model import Failed, Fetched, Gone, Reason, Taken, Target
 from crawler.ports import Sink
 
 BATCH = 500
@@ -174,6 +174,8 @@ class Settle:
                 log.info("%s: %s", target.url, done.why.message)
             elif isinstance(done.why, Reason):
                 stats.skips[done.why.value] += 1
+            elif isinstance(done.why, Gone):
+                stats.gone[done.why.value] += 1
             if target.via is None and settled.verdict is not None:
                 self.shared.open_seeds -= 1
             if target.depth == 0:

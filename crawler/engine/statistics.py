@@ -72,8 +72,8 @@ class SeedEnds:
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a run; ``errors``, ``skips``, ``statuses``, ``changes`` and ``seeds`` are of the
-    whole pass.
+    """Counts of a run; ``errors``, ``skips``, ``gone``, ``statuses``, ``changes`` and ``seeds``
+    are of the whole pass.
 
     ``statuses`` counts URLs by the HTTP status with which they ended, if there was one.
 
@@ -95,6 +95,7 @@ class Statistics:
     field_errors: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
+    gone: Counter[str] = field(default_factory=Counter)
     statuses: Counter[int] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
@@ -110,5 +111,7 @@ class Statistics:
                 self.errors[str(ended.why)] += ended.count
             elif ended.verdict is Verdict.SKIPPED:
                 self.skips[str(ended.why)] += ended.count
+            elif ended.verdict is Verdict.GONE:
+                self.gone[str(ended.why)] += ended.count
             if ended.seeds:
                 self.seeds.recall(ended)

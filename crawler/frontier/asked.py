@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 from crawler.destination import part_number
 from crawler.errors import BadSetting
+from crawler.model import Mark
 
-WRITING = {"--output", "--emit", "--format", "--fields"}
+OVERWRITE = "--overwrite"
+
+WRITING = {"--output", "--emit", "--format", "--fields", OVERWRITE}
 """Flags that say what is written, and not what is asked of whom."""
 
 
@@ -32,11 +35,33 @@ class Asked:
             if flag not in WRITING
         )
 
+    @property
+    def overwrites(self) -> bool:
+        """Whether outputs are to be emptied."""
+        return bool(self.flags.get(OVERWRITE))
+
+    def spare(self, path: str, marks: Sequence[Mark]) -> None:
+        """Raise BadSetting if what earlier passes have written is to be emptied."""
+        for mark in marks:
+            if self.overwrites and mark.offset and self.writes(mark.name):
+                raise BadSetting(
+                    f"{OVERWRITE} would lose what the crawl in {path} has written to {mark.name}: "
+                    "leave it out to add another pass, give another -o, or start anew with --fresh"
+                )
+
+    def going_on(self, before: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the flags to remember of a pass that goes on: it may have begun by emptying."""
+        return {**self.flags, OVERWRITE: before.get(OVERWRITE) or self.flags.get(OVERWRITE, "")}
+
     def compare(self, path: str, before: Mapping[str, str]) -> None:
-        """Raise BadSetting if another crawl than this is in the state."""
+        """Raise BadSetting if another crawl than this is in the state.
+
+        Outputs that were emptied at its beginning are not to be emptied again, but the same
+        command goes on.
+        """
         for flag, value in self.flags.items():
             was = before.get(flag, value)
-            if was != value:
+            if was != value and (flag != OVERWRITE or value):
                 raise BadSetting(
                     f"the crawl in {path} was begun {_phrase(flag, was)}, not "
                     f"{_phrase(flag, value)}: give the same options to go on with it, another "

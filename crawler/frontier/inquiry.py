@@ -187,11 +187,15 @@ class Inquiry:
         return self._urls([page for page, links in found if row in unpack(links)])
 
     def broken(self) -> Answer:
-        """Return the URLs that failed, each with one of the pages that link to it a row."""
+        """Return the URLs that failed, or are gone by 404 or 410, in the last pass.
+
+        Each with one of the pages that link to it a row.
+        """
         failed = {
             row: said
             for row, *said in self._db.execute(
-                "SELECT id, url, why, status FROM url WHERE verdict = 'error' "
+                "SELECT id, url, iif(verdict = 'gone', verdict, why), status FROM url "
+                "WHERE (verdict = 'error' OR verdict = 'gone' AND why = 'http') "
                 "AND pass = (SELECT max(number) FROM pass) ORDER BY id"
             )
         }

@@ -141,12 +141,16 @@ class State:
             check(self.path, reader)
             if fresh:
                 before = reader.execute("SELECT name, bytes_before, crc_before FROM output")
-                return [Mark(*each) for each in before if asked.writes(each[0])]
+                marks = [Mark(*each) for each in before if asked.writes(each[0])]
+                return [Mark(each.name, 0, 0) for each in marks] if asked.overwrites else marks
             begun = passes.discovered(reader)
-            if begun and passes.goes_on(reader, goal):  # else this command counts
+            rows = reader.execute("SELECT name, bytes, crc, closed FROM output")
+            marks = [Mark(*each) for each in rows]
+            if not passes.goes_on(reader, goal):
+                asked.spare(self.path, marks)
+            elif begun:  # else this command counts
                 asked.compare(self.path, _before(reader))
-            marks = reader.execute("SELECT name, bytes, crc, closed FROM output")
-            return [Mark(*each) for each in marks]
+            return marks
 
     def _connect(self, asked: Asked, goal: Goal, full: bool) -> None:
         self.db = sqlite3.connect(Path(self.path).absolute(), isolation_level=None)
@@ -156,9 +160,10 @@ class State:
             "PRAGMA fullfsync = ON; PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -8000;"
         )
         with self.commit():
-            passes.take_up(self.db, goal, changed=not asked.means(_before(self.db)))
-            rows = asked.flags.items()
-            self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", rows)
+            before = _before(self.db)
+            flags = asked.going_on(before) if passes.goes_on(self.db, goal) else asked.flags
+            passes.take_up(self.db, goal, changed=not asked.means(before))
+            self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", flags.items())
 
 
 def _before(db: sqlite3.Connection) -> dict[str, str]:

@@ -4,7 +4,7 @@
 
     rule      = figure operator threshold
               | "status" operator CODE [":" threshold]    answers with such a status; any
-              | "broken"                                  errors and gone together; any
+              | "broken"                                  errors, and what is gone by 404 or 410
     figure    = pages | redirects | errors | gone | skipped | left | new | changed | changes
               | a class of error
     operator  = > | >= | < | <= | = | !=
@@ -19,7 +19,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crawler.model import Change, Fault, Tally
+from crawler.model import Change, Fault, Gone, Tally
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -47,13 +47,15 @@ _CODE = re.compile(r"[0-9]{3}(?![0-9])")
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a pass came to: its tally, errors by class, URLs by the status they ended with,
-    pages by what they are against the pass before (none on the first).
+    pages by what they are against the pass before (none on the first), and why those that are
+    gone are.
     """
 
     tally: Tally
     errors: Mapping[str, int]
     statuses: Mapping[int, int]
     changes: Mapping[str, int] = field(default_factory=dict)
+    gone: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Rule:
             "gone": tally.gone,
             "skipped": tally.skipped,
             "left": tally.left,
-            "broken": tally.failed + tally.gone,
+            "broken": tally.failed + account.gone.get(Gone.HTTP, 0),
         }
         return figures.get(self.figure, account.errors.get(self.figure, 0))
 

@@ -741,6 +741,29 @@ def test_thirty_nights_with_deaths_tell_the_truth(make: Make, seed: int) -> None
     nights_by_script(make(60), seed, 30)
 
 
+def test_what_is_broken_is_the_same_to_a_rule_and_to_the_state(make: Make) -> None:
+    """Gone by 404 and still linked is broken; what nothing links to any more is not."""
+    nights = make()
+    site, life = nights.site, nights.life
+    nights.night()
+
+    def broken() -> list[str]:
+        answer = crawler("state", str(life.state), "broken", "--json").out
+        return [json.loads(line)["url"] for line in answer.splitlines()]
+
+    site.remove("/39")
+    ran = life.run("--fail-on", "broken", "--fail-on", "gone>0")
+    assert (ran.code, ran.err) == (1, "crawler: error: --fail-on gone>0: 1 gone\n")
+    assert broken() == []
+
+    del site.links["/38"]
+    ran = life.run("--fail-on", "broken")
+    assert (ran.code, ran.err) == (1, "crawler: error: --fail-on broken: 1 broken\n")
+    assert broken() == [site.url("/38")]
+    told = crawler("state", str(life.state), "broken").out.splitlines()[1]
+    assert told.split("\t") == [site.url("/38"), "gone", "404", site.url("/12")]
+
+
 def test_exit_on_change_is_met_by_what_is_new_changed_or_gone(make: Make) -> None:
     nights = make(validators=())
     flag = "--exit-on-change"

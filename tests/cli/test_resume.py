@@ -691,6 +691,32 @@ def test_append_in_the_same_command_is_a_resume(life: Life) -> None:
     assert once(read(rest)) == truth(life)
 
 
+def test_overwrite_would_lose_what_the_state_counts_on(web: Web, life: Life) -> None:
+    """Of a pass that was not begun so, and of the passes before."""
+    stopped(life)
+    refused = life.run("--overwrite")
+    assert refused.code == 2
+    assert one_line(refused.err, "without --overwrite", "--fresh"), refused.err
+    assert life.run().code == 0
+
+    asked, whole = len(web.log), life.out.read_bytes()
+    refused = life.run("--overwrite")
+    assert refused.code == 2
+    assert one_line(refused.err, "--overwrite", str(life.out), "leave it out", "--fresh")
+    assert (len(web.log), life.out.read_bytes()) == (asked, whole)
+
+    assert life.run("--fresh", "--overwrite").code == 0
+    assert life.ends() == truth(life)
+
+
+def test_fresh_and_overwrite_leave_nothing_of_before_the_crawl(life: Life) -> None:
+    life.out.write_text('{"url": "before", "type": "page"}\n')
+
+    assert life.run("--append").code == 0
+    assert life.run("--fresh", "--overwrite").code == 0
+    assert life.ends() == truth(life)
+
+
 # From Python.
 
 
