@@ -16,6 +16,9 @@ FORMATS: dict[str, Format] = {
 
 COMPRESSIONS = (".gz", ".zst", ".zstd")
 
+FOREIGN = (".bz2", ".xz", ".lzma", ".lz4", ".lzo", ".br", ".z", ".zip", ".7z", ".sz")
+"""Suffixes, in lower case, of compressions that there are elsewhere."""
+
 _TYPES = re.compile(r"[a-z]+(\s*,\s*[a-z]+)*")
 
 
@@ -36,6 +39,8 @@ def read(text: str, otherwise: Format, emit: Sequence[str], known: Collection[st
     is taken for types if it can be nothing else. Raises ValueError.
     """
     name, types = _divided(text, known)
+    if name.lower().endswith((*FOREIGN, *COMPRESSIONS)) and not name.endswith(COMPRESSIONS):
+        raise ValueError(f"--output {name}: the suffixes that compress are .gz and .zst")
     return Destination(name, _told(name) or otherwise, types or emit)
 
 

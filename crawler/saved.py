@@ -18,6 +18,9 @@ from crawler.settings import Settings
 
 STDIN = "-"
 
+MADE = frozenset(("page", "item", "link"))
+"""The types of records that a page in a file may have."""
+
 _OF_A_CRAWL = {
     "v", "pass", "at", "depth", "via", "seed", "meta", "status", "content_type", "bytes",
     "wire_bytes", "elapsed_ms", "attempts", "truncated",
@@ -45,6 +48,9 @@ class Saved:
             need_markdown()
         chosen = selection(settings)
         self._emit = frozenset(chosen.emit if settings.emit is None else settings.emit)
+        if settings.emit is not None and (others := self._emit - MADE):
+            told = ",".join(sorted(others))
+            raise BadSetting(f"--emit {told}: of saved pages come page, item and link records")
         try:
             self._url = None if url is None else urls.seed(url).url
         except ValueError as error:

@@ -217,6 +217,9 @@ class Settings:
                 check_field(path)
             except ValueError as error:
                 raise ValueError(f"--fields: {error}") from None
+            top = path.partition(".")[0]
+            if top in CONTENT and top not in self.content:
+                raise ValueError(f"--fields {path}: goes with --{top}")
 
     def _check_files(self) -> None:
         if not self.output:

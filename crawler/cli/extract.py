@@ -20,8 +20,8 @@ if TYPE_CHECKING:
               "recipe's sections are chosen by.")  # fmt: skip
 @extracting
 @click.option("--emit", type=NAMES, metavar="TYPES", default=None,
-              help="Record types to write, of page and item (default: items where they are "
-              "made, else pages).")  # fmt: skip
+              help="Record types to write, of page, item and link (default: items where they "
+              "are made, else pages; both where pages have fields, too).")  # fmt: skip
 def extract(files: tuple[str, ...], url: str | None, **flags: Any) -> int:
     """Take out of saved HTML what a crawl would, and write it as JSON lines to stdout.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from crawler.errors import BadSetting, InputMissing, Misconfigured
-from crawler.recipe.model import BadRecipe, Recipe
+from crawler.recipe.model import BadRecipe, Field, Recipe
 from crawler.settings import DEFAULT_EMIT, Settings
 
 
@@ -27,9 +27,14 @@ class Selection:
     code: str = ""
 
     @property
+    def makes_items(self) -> bool:
+        """Whether there may be items."""
+        return self.extract is not None or (self.recipe is not None and self.recipe.makes_items)
+
+    @property
     def emit(self) -> tuple[str, ...]:
         """The record types to write by default: items in the place of pages without fields."""
-        if self.extract is None and (self.recipe is None or not self.recipe.makes_items):
+        if not self.makes_items:
             return DEFAULT_EMIT
         kept = ("page",) if self.recipe is not None and self.recipe.fills_pages else ()
         return (*kept, "item", *(each for each in DEFAULT_EMIT if each != "page"))
@@ -39,14 +44,61 @@ class Selection:
         """The paths of the fields in records; of a function's items nothing is known."""
         sections = () if self.recipe is None else self.recipe.sections
         known = [f"fields.{field.name}" for section in sections for field in section.fields]
-        return known if self.extract is None else ["fields"]
+        return list(dict.fromkeys(known)) if self.extract is None else ["fields"]
+
+    def has(self, keys: Sequence[str]) -> bool:
+        """Whether a record's ``fields`` may have something under these keys."""
+        sections = () if self.recipe is None else self.recipe.sections
+        return self.extract is not None or any(_has(each.fields, keys) for each in sections)
 
 
 def selection(settings: Settings) -> Selection:
-    """Return what the settings select, known to be sound.
+    """Return what the settings select, known to be sound and what the outputs ask for.
 
     Raises BadSetting, Misconfigured (the recipe), or InputMissing (there is none).
     """
+    chosen = _selection(settings)
+    _check_types(settings, chosen)
+    _check_columns(settings, chosen)
+    return chosen
+
+
+def _check_types(settings: Settings, chosen: Selection) -> None:
+    """Raise BadSetting if items are asked for that nothing makes."""
+    if chosen.makes_items:
+        return
+    why = "nothing makes items; give --each with --select, --extract, or a recipe with each"
+    if "item" in (settings.emit or ()):
+        raise BadSetting(f"--emit item: {why}")
+    for each in settings.destinations():
+        if "item" in each.types:
+            raise BadSetting(f"--output {each.name}:item: {why}")
+
+
+def _check_columns(settings: Settings, chosen: Selection) -> None:
+    """Raise BadSetting if a field is asked for that nothing fills."""
+    for path in settings.fields:
+        top, *keys = path.split(".")
+        if top not in ("fields", "field_errors"):
+            continue
+        if not chosen.columns:
+            why = "nothing is selected; give --select, --extract, or a recipe with fields"
+            raise BadSetting(f"--fields {path}: {why}")
+        if top == "fields" and keys and not chosen.has(keys):
+            known = ", ".join(chosen.columns)
+            raise BadSetting(f"--fields {path}: no such field; those selected are {known}")
+
+
+def _has(fields: Sequence[Field], keys: Sequence[str]) -> bool:
+    """Whether values of these fields may have something under these keys."""
+    name, *below = keys
+    for field in fields:
+        if field.name == name:
+            return not below or (not field.all and _has(field.fields, below))
+    return False
+
+
+def _selection(settings: Settings) -> Selection:
     asked = (settings.recipe, settings.each, settings.extract, settings.select or None)
     if asked == (None, None, None, None):
         return Selection()

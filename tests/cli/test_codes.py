@@ -59,6 +59,13 @@ def one_line(ran: Ran, *words: str) -> bool:
         (["x", "--auth", "nobody"], ["USER:PASSWORD"]),
         (["x", "--resolve", "host:port"], ["example.com:443"]),
         (["x", "--append", "--overwrite", "-o", "f"], ["--append", "--overwrite"]),
+        (["x", "--emit", "page,item"], ["--emit item", "--each", "--extract", "recipe"]),
+        (["x", "-o", "f:item", "-s", "a=b"], ["--output f:item", "--each"]),
+        (["x", "--fields", "fields.a"], ["--fields fields.a", "--select"]),
+        (["x", "--fields", "fields.b", "-s", "a=b"], ["--fields fields.b", "fields.a"]),
+        (["x", "--fields", "fields.a.b", "-s", "a=b"], ["--fields fields.a.b", "fields.a"]),
+        (["x", "--fields", "html"], ["--fields html", "--html"]),
+        (["x", "-o", "f.csv.bz2"], ["f.csv.bz2", ".gz", ".zst"]),
         (["-", "-i", "file"], ["--input"]),
     ],
 )

@@ -54,6 +54,9 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
         ("-:eror", "eror is no record type"),
         ("a:page,x", "x is no record type"),
         (":page", "names no file"),
+        ("a.csv.bz2", "are .gz and .zst"),
+        ("a.jsonl.GZ", "are .gz and .zst"),
+        ("a.xz", "are .gz and .zst"),
     ],
 )
 def test_a_slip_of_the_hand(text: str, told: str) -> None:

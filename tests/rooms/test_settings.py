@@ -170,6 +170,8 @@ def bad(flag: str, *marks: pytest.MarkDecorator, **values: Any) -> Any:
         bad("--fields", fields=("url",), format="urls"),
         bad("--fields", fields=("url",), output=("a.urls",)),
         bad("--fields", fields="url"),
+        bad("--fields text: goes with --text", fields=("url", "text")),
+        bad("--fields headers.server: goes with --headers", fields=("headers.server",)),
         bad("--rotate", rotate=10),
         bad("--rotate", rotate=10, output=("-:error",)),
         bad("--rotate", rotate=0, output=("a",)),
