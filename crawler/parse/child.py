@@ -42,7 +42,7 @@ def main(descriptor: int, slot: int, memory: int, deadline: float) -> None:
     heap.keep()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, process.SLOT.size) as shared:
+    with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, process.SIZE) as shared:
         source = cast("BinaryIO", parent.makefile("rb", buffering=256 * 1024))
         setup = _receive(source)
         if isinstance(setup, Setup):
@@ -57,6 +57,7 @@ class _Child:
         self._shared = shared
         self._alarm = alarm
         self._reader = Reader.of(setup.reading)
+        self._reader.on_function(self._enter)
         self._widen(setup.widened)
         process.SLOT.pack_into(self._shared, 0, process.IDLE)
 
@@ -93,6 +94,9 @@ class _Child:
             return Failed(Fault.PARSER_CRASH, message, page.fetched.status, lasting=True)
         except Exception:
             return Bug(traceback.format_exc())
+
+    def _enter(self, inside: bool) -> None:
+        self._shared[process.INSIDE] = inside
 
     def _report(self, first: int, results: list[Result]) -> None:
         self._parent.sendall(frames.frame(Report(first, results)))

@@ -5,6 +5,7 @@ so are the bytes of them: selectors can repeat a page's text many times over.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,13 +79,15 @@ class Extractor:
     """A recipe and a function, made ready. Raises BadRecipe, or BadFunction if ``strict``.
 
     Otherwise a function that cannot be had is every page's error: it could be had by who
-    checked it, but a parsing child, for one, has less memory.
+    checked it, but a parsing child, for one, has less memory. ``enter`` is called with True
+    before the function and with False after it.
     """
 
     def __init__(self, recipe: Recipe | None, name: str | None, *, strict: bool = False) -> None:
         self._sections = [] if recipe is None else [_Section(each) for each in recipe.sections]
         self._function: function.Function | None = None
         self._lacking: str | None = None
+        self.enter: Callable[[bool], None] = lambda _: None
         if name is not None:
             try:
                 self._function = function.load(name)
@@ -109,7 +112,10 @@ class Extractor:
         if self._function is None:
             return
         first = taken.items[-1].index + 1 if taken.items else 0
-        for index, each in enumerate(function.run(self._function, document, taken.errors), first):
+        self.enter(True)
+        made = function.run(self._function, document, taken.errors)
+        self.enter(False)
+        for index, each in enumerate(made, first):
             errors: Errors = {}
             taken.items.append(Item(index, function.plain(each, errors), errors))
 

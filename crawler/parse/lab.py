@@ -3,7 +3,8 @@
 lexbor can turn 81 KB into 5 GB, and a thread can neither be killed nor limited. A child
 has an address-space limit and a deadline for each page; when it dies, the page it had in
 hand (the shared slot says which) is tried once more alone and then is the culprit, and the
-rest of its batch goes to the next child.
+rest of its batch goes to the next child. A page that ran into the deadline alone, or in the
+user's function, is the culprit at once: it would again.
 
 Children are spawned, never forked from the crawler with its threads and sockets, over own
 socketpairs. Pages travel in micro-batches of up to ``BATCH``, ``AHEAD`` of them in flight a
@@ -198,7 +199,7 @@ class Lab:
         elif culprit is None and child.jobs:
             culprit = child.jobs[0][1]  # it had no time to say what it has in hand
         self._take_back(child, culprit)
-        if culprit is not None and culprit.suspect:
+        if culprit is not None and (culprit.suspect or child.hopeless):
             if not culprit.future.done():
                 status = culprit.page.fetched.status
                 failed = Failed(Fault.PARSER_CRASH, how, status, lasting=True)
@@ -247,19 +248,28 @@ class Lab:
     async def _watch(self) -> None:
         """End children that are over their deadline, or that someone has stopped."""
         now = asyncio.get_running_loop().time
-        last = now()
+        last, told = now(), False
         while True:
             await asyncio.sleep(LOOK)
             if now() - last > LOOK * 4:  # it was us who stood still
                 for child in self._children:
                     child.since = now()
             last = now()
-            for child in list(self._children):
-                child.look(last, self._deadline)
-                if not child.slow and child.jobs and last - child.since > SLOW:
-                    child.slow = True  # the other pages it has do not wait for that one
-                    self._take_back(child, child.in_hand)
-            await self._help_out()
+            try:
+                self._look_round(last)
+                await self._help_out()
+            except Exception:  # a bug of ours: without a watch no page would have a deadline
+                if not told:
+                    log.exception("looking after the parsers failed, please report it")
+                told = True
+
+    def _look_round(self, now: float) -> None:
+        """Look at each child."""
+        for child in list(self._children):
+            child.look(now, self._deadline)
+            if not child.slow and child.jobs and now - child.since > SLOW:
+                child.slow = True  # the other pages it has do not wait for that one
+                self._take_back(child, child.in_hand)
 
 
 def _first(jobs: deque[Job], most: int) -> list[Job]:

@@ -5,7 +5,7 @@ What only some crawls ask for is imported when one does: each child imports for 
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
@@ -95,6 +95,11 @@ class Reader:
     def of(cls, reading: Reading) -> Self:
         """Return a reader with a scope of its own, in a process with limits of its own."""
         return cls(reading, make_scope(reading))
+
+    def on_function(self, enter: Callable[[bool], None]) -> None:
+        """Have ``enter`` called when the user's function begins, and when it has ended."""
+        if self._extractor is not None:
+            self._extractor.enter = enter
 
     @property
     def state(self) -> Children:

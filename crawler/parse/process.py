@@ -35,6 +35,12 @@ SLOT = struct.Struct("<Q")
 
 IDLE = 2**64 - 1
 
+INSIDE = SLOT.size
+"""Where the slot's last byte is: 1 while the page in hand is in the user's function."""
+
+SIZE = SLOT.size + 1
+"""Bytes of the slot."""
+
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
     "from crawler.parse.child import main; "
@@ -56,9 +62,9 @@ class Process:
             self.socket, theirs = socket.socketpair()
             undo.callback(self.socket.close)
             with theirs, tempfile.TemporaryFile() as file:
-                file.write(bytes(SLOT.size))  # a hole could not be filled where the disk is full
+                file.write(bytes(SIZE))  # a hole could not be filled where the disk is full
                 file.flush()
-                self._slot = mmap.mmap(file.fileno(), SLOT.size)
+                self._slot = mmap.mmap(file.fileno(), SIZE)
                 undo.callback(self._slot.close)
                 passed = (theirs.fileno(), file.fileno())
                 self.popen = subprocess.Popen(  # noqa: S603 - our own code; takes 2 ms
@@ -81,6 +87,11 @@ class Process:
     def slot(self) -> int:
         """What the child says that it has in hand."""
         return int(SLOT.unpack_from(self._slot, 0)[0])
+
+    @property
+    def inside(self) -> bool:
+        """Whether the child says that it is in the user's function."""
+        return self._slot[INSIDE] == 1
 
     @property
     def killed(self) -> bool:

@@ -37,7 +37,11 @@ class Job:
 
 
 class Ward(asyncio.Protocol):
-    """One child, seen from here: its process, its socket, what it has been given."""
+    """One child, seen from here: its process, its socket, what it has been given.
+
+    ``hopeless``: it was killed over a page that would take as long once more, for it was in the
+    user's function, or had the child to itself already.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Ward(asyncio.Protocol):
         self._widened = 0
         self._seen = 0
         self._why = ""
+        self.hopeless = False
         self.jobs: deque[tuple[int, Job]] = deque()
         self._ends: deque[int] = deque()
         self.since = 0.0
@@ -128,7 +133,10 @@ class Ward(asyncio.Protocol):
             self._seen = self.process.slot
             self.since = now
         if now - self.since > deadline:
-            self._kill(f"reading the page took more than {deadline:g} s")
+            inside = self.process.inside
+            self.hopeless = inside or len(self.jobs) == 1
+            what = "the function of --extract" if inside else "reading the page"
+            self._kill(f"{what} took more than {deadline:g} s")
         elif self.jobs and self.process.stopped:
             self._kill("the parser was stopped")
 

@@ -183,6 +183,7 @@ def quick(page):
     yield {"url": page.url, "title": page.tree.css_first("title").text()}
 def stuck(page):
     if page.url.endswith("/1"):
+        print("stuck", flush=True)
         while True: pass
     yield {"url": page.url}
 def greedy(page):
@@ -232,13 +233,15 @@ def test_the_limits_of_a_child_hold_for_a_function(web: Web, tmp_path: Path) -> 
     assert page["field_errors"]["extract"].startswith("MemoryError")
     assert len(ran.of("item")) == 2
 
-    for name, words in (("stuck", "took more than"), ("killed", "ended with code 3")):
+    stuck = "the function of --extract took more than 2 s"
+    for name, words, calls in (("stuck", stuck, 1), ("killed", "ended with code 3", 0)):
         flags = ("--parsers", "1", "--emit", "item,error")
         ran, origin = extracted(web, tmp_path, name, *flags, code=IMPATIENT)
         (error,) = ran.of("error")
         assert (error["url"], error["error"]["class"]) == (f"{origin}/1", "parser_crash")
         assert words in error["error"]["message"]
         assert len(ran.of("item")) == 2
+        assert ran.err.count("stuck\n") == calls, "no second deadline"
 
 
 def test_a_state_is_of_one_recipe(web: Web, tmp_path: Path, recipe: str) -> None:

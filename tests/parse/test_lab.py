@@ -290,6 +290,41 @@ async def test_a_page_too_large_to_arrive_is_a_crash_and_no_loop() -> None:
     assert deaths == 2
 
 
+async def test_a_page_that_has_a_child_to_itself_costs_one_deadline() -> None:
+    async with lab(count=1, deadline=1.0) as children:
+        failed = await children.parse(page(BOMBS["nested"] * 4))
+        again = await children.parse(healthy(1))
+        deaths = children.deaths
+
+    assert isinstance(failed, Failed)
+    assert "reading the page took more than 1 s" in failed.message
+    assert isinstance(again, Parsed)
+    assert deaths == 1
+
+
+async def test_pages_have_a_deadline_whatever_befalls_the_watch(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    look, falls = ward.Ward.look, 3
+
+    def stumble(self: ward.Ward, now: float, deadline: float) -> None:
+        nonlocal falls
+        falls -= 1
+        if falls >= 0:
+            raise RuntimeError("a bug")
+        look(self, now, deadline)
+
+    monkeypatch.setattr(ward.Ward, "look", stumble)
+    async with lab(count=1, deadline=1.0) as children:
+        failed = await children.parse(page(BOMBS["nested"] * 4))
+
+    assert isinstance(failed, Failed)
+    assert "took more than 1 s" in failed.message  # not the child's own alarm
+    assert falls < 0
+    assert [each.exc_text for each in caplog.records if "a bug" in (each.exc_text or "")]
+    assert len(caplog.records) == 1
+
+
 async def test_a_system_without_room_for_a_child_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
