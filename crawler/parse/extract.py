@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Raw
 
 from crawler import selected
-from crawler.parse import function
+from crawler.parse import function, html
 from crawler.parse.document import Document
 from crawler.parse.fields import Errors, Fields
 from crawler.parse.selector import Selector
@@ -162,9 +162,10 @@ class _Section:
         for selector, names in self._links or ():
             for element in selector.all(document.tree, None):
                 attributes = element.attrs
-                given = [attributes[name] for name in names if name in attributes]
+                own = ("src",) if len(names) > 1 and element.tag in html.FRAMES else names
+                given = [attributes[name] for name in own if name in attributes]
                 nodes = () if given or len(names) == 1 else element.css(_LINKS)
-                given += [node.attrs["href" if "href" in node.attrs else "src"] for node in nodes]
+                given += [html.reference(node) for node in nodes]
                 found += [reference for reference in given if reference is not None]
         return found
 

@@ -32,6 +32,12 @@ _REFRESH = re.compile(
 _WITH_VALUE = {"unavailable_after", "max-snippet", "max-image-preview", "max-video-preview"}
 _ROBOT = re.compile(r"\s*[a-z][\w-]*\s*")
 _FOLLOWED = {"next", "prev", "canonical"}
+FRAMES = {"iframe", "frame"}
+
+_SPELT = re.compile(
+    rb"&#(?:x0*(?:[46][6cef]|[57]7)(?![0-9a-f])|0*(?:7[0689]|87|10[28]|11[019])(?![0-9]))"
+)
+"""A letter of nofollow as a character reference, in a source in lower case: seldom there."""
 
 
 @dataclass(slots=True)
@@ -111,8 +117,7 @@ def leads(rel: Collection[str], hreflang: str | None) -> bool:
 
 def reference(node: LexborNode) -> str:
     """Return where a link, or a frame, leads; without a value it is to the page itself."""
-    written = node.attrs.get("href")
-    return (node.attrs.get("src") if written is None else written) or ""
+    return node.attrs.get("src" if node.tag in FRAMES else "href") or ""
 
 
 def _read_head(page: Html, nodes: list[LexborNode], url: str, agent: str) -> None:
@@ -167,10 +172,11 @@ def _read_body(page: Html, tree: LexborHTMLParser) -> None:
     """Collect references; ``rel`` is only looked at where the source says nofollow at all."""
     nodes = tree.css(LINKS if page.based else _LINKS_ELSEWHERE)
     references = [node.attrs.get("href") for node in nodes]
-    if None in references:
+    source = tree.raw_html.lower()
+    if None in references or b"<iframe" in source or b"<frame" in source:
         references = [reference(node) for node in nodes]
     found = cast("list[str]", references)
-    if b"nofollow" not in tree.raw_html.lower():
+    if b"nofollow" not in source and (b"&#" not in source or not _SPELT.search(source)):
         page.follow += found
         return
     for node, written in zip(nodes, found, strict=True):

@@ -119,7 +119,7 @@ class Reader:
             listed = sitemap.read(fetched.body)
             if listed is not None:
                 return self._sitemap(page, listed)
-        if not fetched.body or not _is_html(kind, fetched.body):
+        if fetched.body is None or not _is_html(kind, fetched.body):
             robots = html.directives(robots_tag, self._reading.agent)
             return self._plain(page, html.Html(page.target.url, robots=robots))
         if self._guarded and (why := complexity.too_complex(fetched.body)):

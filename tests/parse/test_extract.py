@@ -221,7 +221,7 @@ def test_the_first_section_that_matches_is_for_the_page() -> None:
 
 LINKS = """<base href="/b/"><nav><a href=1>1</a><a href=2#x>2</a></nav><a class=next href=?p=2>n</a>
 <a class=nf rel=nofollow href=3>3</a><a href=4>4</a><div class=js data-u=" 5 ">x</div><i>x</i>
-<iframe src=6></iframe>"""
+<iframe href=no src=6></iframe>"""
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,9 @@ def test_a_bare_fragment_leads_elsewhere_only_where_there_is_a_base() -> None:
         ("<map><area href=x></map>", ["x"]),
         ("<iframe src=x></iframe>", ["x"]),
         ("<frameset><frame src=x><frame src=y></frameset>", ["x", "y"]),
+        ("<a href=a src=no><iframe href=no src=x></iframe><IFRAME src=y href=no>", ["a", "x", "y"]),
+        ("<frameset><frame href=no src=x></frameset>", ["x"]),
+        ("<iframe href=no></iframe><area href src=no><a href=a>", ["", "a"]),
         ("<link rel=next href=x>", ["x"]),
         ("<link rel='prev nofollow' href=x>", ["x"]),
         ("<link rel=canonical href=x>", ["x"]),
@@ -209,6 +212,16 @@ def test_rel_nofollow_sets_a_link_apart() -> None:
     page = said("<a rel=nofollow href=x><a href=y><area rel='ugc NOFOLLOW' href=z>")
     assert list(page.follow) == ["y"]
     assert list(page.nofollow) == ["x", "z"]
+
+
+@pytest.mark.parametrize("letter", "nofllowNOFLLOW")
+def test_nofollow_may_be_spelt_with_character_references(letter: str) -> None:
+    at = "nofollow".index(letter.lower())
+    number = ord(letter)
+    for spelt in (f"&#{number};", f"&#0{number}", f"&#x{number:x};", f"&#X0{number:X};"):
+        word = f"{'nofollow'[:at]}{spelt}{'nofollow'[at + 1 :]}"
+        page = said(f'<a rel="{word}" href=x><a href=y>')
+        assert (page.nofollow, page.follow) == (["x"], ["y"]), word
 
 
 def test_a_word_with_nofollow_in_it_is_another_word() -> None:

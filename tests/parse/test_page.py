@@ -11,6 +11,7 @@ from crawler.model import Failed, Fault, Fetched, Page, Parsed, Refusal, Target,
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.references import MOST_LINKS
 from crawler.policy.urls import fingerprint
+from crawler.recipe import toml
 from tests.records import wrong
 
 URL = "http://h/dir/page"
@@ -136,6 +137,16 @@ def test_a_body_that_was_not_read_has_no_size_and_no_hash() -> None:
 def test_an_empty_body_has_a_size_and_a_hash() -> None:
     fields = record(reader().read(page(b"")))
     assert (fields["bytes"], fields["hash"]) == (0, sha1(b"").hexdigest())
+
+
+def test_an_empty_body_is_an_empty_document_to_a_recipe() -> None:
+    recipe = toml.recipe(b"[fields]\nt = {css = 'h1', required = true}\n'a[]' = 'a'", "r.toml")
+    reading = Reading("crawlway", recipe=recipe, content=("text", "links"))
+    fields = record(reader(reading).read(page(b"")))
+    assert fields["fields"] == {"t": None, "a": []}
+    assert fields["field_errors"] == {"t": "required, and nothing is found by h1"}
+    assert (fields["text"], fields["links"]) == ("", [])
+    assert "fields" not in record(reader(reading).read(page(b"", {"content-type": "text/plain"})))
 
 
 @pytest.mark.parametrize(
