@@ -85,12 +85,21 @@ def reading(path: str) -> BinaryIO:
     return cast("BinaryIO", zstd.open(path)) if compressor(path) else open(path, "rb")
 
 
-def ends_whole(path: str) -> bool:
-    """Whether a compressed file ends where a member or frame does, so that it may go on."""
+def ending(path: str) -> bytes | None:
+    """Return the last byte that a reader of a compressed file finds, if there is one.
+
+    None unless it ends where a member or frame does, so that it may go on.
+    """
+    last = b""
     try:
         with reading(path) as file:
-            while file.read(1 << 20):
-                pass
+            while data := file.read(1 << 20):
+                last = data[-1:]
     except (EOFError, OSError, zlib.error, zstd.ZstdError):
-        return False
-    return True
+        return None
+    return last
+
+
+def ends_whole(path: str) -> bool:
+    """Whether a compressed file ends where a member or frame does."""
+    return ending(path) is not None

@@ -23,7 +23,7 @@ import aiofiles
 from crawler.errors import CannotCreate, CrawlError, ReaderClosed, WriteFailed
 from crawler.model import Mark
 from crawler.sink import files
-from crawler.sink.compress import compressor, ends_whole, reading
+from crawler.sink.compress import compressor, ending, ends_whole, reading
 from crawler.sink.format import Format, Jsonl
 
 Existing = Literal["refuse", "append", "overwrite"]
@@ -179,7 +179,10 @@ class Output:
             self._cut(self._cut_first)
             self._cut_first = None
         if self._torn:
-            await self._append(b"\n")
+            end = b"\n"
+            if self._compressor is not None:  # a member or frame of its own
+                end = self._compressor.compress(end) + self._compressor.end()
+            await self._append(end)
             self._torn = False
 
     def _cut(self, length: int) -> None:
@@ -285,10 +288,12 @@ class Output:
     def _go_on(self) -> None:
         """See how whoever wrote before has ended."""
         if self._compressor is not None:
-            if not ends_whole(self.name):
+            last = ending(self.name)
+            if last is None:
                 raise CannotCreate(
                     f"{self.name} ends amid compressed data; mend it, or use another -o"
                 )
+            self._torn = last not in (b"", b"\n")
         else:
             self._torn = files.ends_torn(self.name)
         with reading(self.name) as file:

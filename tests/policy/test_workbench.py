@@ -3,6 +3,7 @@
 The state machine at the end plays every verb in every order against a ledger of its own.
 """
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -709,6 +710,71 @@ def test_a_forgotten_site_is_asked_for_its_robots_txt_again() -> None:
         "https://a.example/robots.txt",
         "https://b.example/robots.txt",
     }
+
+
+class Growing(Workbench):
+    """Adds the rules that it hears to those that were there before."""
+
+    def heard(
+        self, visit: Visit, answer: robots.Rules | str | Failed, now: float
+    ) -> tuple[Failed, int] | None:
+        target = visit.lease.target
+        self._weight += self._sites[target.site].origins[urls.origin(target.url)].weight
+        return super().heard(visit, answer, now)
+
+
+class Hoarding(Workbench):
+    """Never takes off what it has forgotten."""
+
+    def _forget(self, now: float) -> None:
+        before = self._weight
+        super()._forget(now)
+        self._weight = before
+
+
+def asks(desk: Workbench, site: str, now: float) -> bool:
+    """Visit a page of a site; tell whether its robots.txt, of 300 bytes, was asked for first.
+
+    Before that nothing is in line, so that anything may be forgotten.
+    """
+    desk.stock([], now)
+    desk.stock([holding(site)], now)
+    chosen = visit(desk.take(now))
+    asked = chosen.robots is not None
+    if asked:
+        rules = dataclasses.replace(robots.allow_all(now), size=300)
+        assert hear(desk, chosen, rules, now) is None
+        chosen = visit(desk.take(now))
+    make(desk, chosen, fetched(), now, now)
+    return asked
+
+
+def heard_again_weighs_once(desk: Workbench) -> None:
+    """Rules take room once, however often they are asked for again."""
+    for day in range(9):
+        assert asks(desk, "a.example", day * DAY * 1.1)
+    assert not asks(desk, "a.example", 8 * DAY * 1.1 + 1)
+
+
+def forgotten_weighs_nothing(desk: Workbench) -> None:
+    """There is room for three; once too many are known, half of that is kept."""
+    for number in range(5):
+        assert asks(desk, f"s{number}.example", number)
+    assert not asks(desk, "s4.example", 5.0)
+
+
+@pytest.mark.parametrize(
+    ("promise", "broken"),
+    [(heard_again_weighs_once, Growing), (forgotten_weighs_nothing, Hoarding)],
+)
+def test_rules_weigh_what_is_known_of_them(
+    monkeypatch: pytest.MonkeyPatch, promise: Callable[[Workbench], None], broken: type[Workbench]
+) -> None:
+    monkeypatch.setattr(workbench, "MOST_RULES", 1_000)
+
+    promise(bench(agent=AGENT))
+    with pytest.raises(AssertionError):
+        promise(broken(Manners(), Retry(2), AGENT))
 
 
 # Whole crawls, and checks that are checked themselves

@@ -114,6 +114,21 @@ async def test_what_others_have_compressed_is_added_to(
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
+@pytest.mark.parametrize("durable", [False, True])
+async def test_append_ends_a_torn_last_line(path: Path, name: str, durable: bool) -> None:
+    before = packed(name, b"zero\n") + packed(name, b'{"torn')
+    put(path, before)
+    output = await Output.open(str(path), Keeping("append", durable=durable))
+    assert read(path) == before, "not before there is something to write"
+    if durable:
+        assert (await sealed(output)).offset == len(read(path)) > len(before)
+    await output.write(b"one\n")
+    await output.close()
+    assert read(path).startswith(before)
+    assert unpacked(path) == b'zero\n{"torn\none\n'
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
 @pytest.mark.parametrize("cut", [1, 5, -1, -8, 0])
 async def test_what_does_not_end_whole_is_not_added_to(path: Path, name: str, cut: int) -> None:
     torn = packed(name, lines(1))[:cut] if cut else b"plain text\n"
