@@ -174,7 +174,8 @@ class Settings:
             raise ValueError("--user-agent is empty")
         self._check_emit()
         if self.recipe is not None and (self.select or self.each is not None):
-            raise ValueError("--recipe and --select exclude each other; write it into the recipe")
+            given = "--select" if self.select else "--each"
+            raise ValueError(f"--recipe and {given} exclude each other; write it into the recipe")
         self._check_files()
         self._check_stats()
         self._check_fields()
@@ -225,15 +226,16 @@ class Settings:
         if not self.output:
             raise ValueError("--output names no file")
         names = self.names
+        if self.append and self.overwrite:
+            raise ValueError("--append and --overwrite exclude each other")
         if (self.append or self.overwrite) and set(names) == {"-"}:
-            raise ValueError("--append and --overwrite go with --output FILE")
+            given = "--append" if self.append else "--overwrite"
+            raise ValueError(f"{given} goes with --output FILE")
         if self.rotate is not None and set(names) == {"-"}:
             raise ValueError("--rotate goes with --output FILE: stdout has no files to number")
         for one, other in itertools.permutations(names, 2) if self.rotate is not None else ():
             if destination.part_number(one, other):
                 raise ValueError(f"--rotate: {one} would be a file of --output {other}")
-        if self.append and self.overwrite:
-            raise ValueError("--append and --overwrite exclude each other")
         paths = [path if path == "-" else os.path.realpath(path) for path in names]
         if len(set(paths)) < len(paths):
             raise ValueError("--output names a file twice")
@@ -242,12 +244,15 @@ class Settings:
     def _check_state(self, outputs: Sequence[str]) -> None:
         if self.state is not None and not self.state.strip():
             raise ValueError("--state names no file")
-        if self.state is None and (self.fresh or self.durability == "full"):
-            raise ValueError("--fresh and --durability go with --state FILE")
-        of_passes = self.only_changes or self.max_age is not None or self.exit_on_change
-        if self.state is None and of_passes:
-            flags = "--only-changes, --max-age and --exit-on-change"
-            raise ValueError(f"{flags} go with --state FILE, which remembers")
+        for flag, given in (
+            ("--fresh", self.fresh),
+            ("--durability", self.durability == "full"),
+            ("--only-changes", self.only_changes),
+            ("--max-age", self.max_age is not None),
+            ("--exit-on-change", self.exit_on_change),
+        ):
+            if given and self.state is None:
+                raise ValueError(f"{flag} goes with --state FILE, which remembers")
         if self.state is not None and os.path.realpath(self.state) in outputs:
             raise ValueError("--state and --output name the same file")
         if self.state is not None and self.max_queued is not None:

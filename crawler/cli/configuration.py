@@ -18,12 +18,22 @@ from typing import Any
 
 import click
 
-from crawler.cli.units import NAMES
+from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE
 from crawler.errors import Misconfigured
 
 NAME = "crawler.toml"
 
 Value = str | bool | list[str]
+
+_NUMBERS: dict[object, tuple[tuple[type, ...], str]] = {
+    click.INT: ((int,), "a whole number"),
+    PARSERS: ((int,), 'a whole number, or "auto"'),
+    NUMBER: ((int,), 'a whole number, or text like "20k"'),
+    SIZE: ((int,), 'a whole number, or text like "10M"'),
+    DURATION: ((int, float), 'a number of seconds, or text like "20m"'),
+    RATE: ((int, float), 'a number, or text like "5/s"'),
+}
+"""Numbers that may stand in a file without quotes, by the type of a parameter."""
 
 _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -156,20 +166,32 @@ def _value(param: click.Parameter, value: Any) -> Value:
 
 
 def _scalar(param: click.Parameter, value: Any) -> str | bool:
+    numbers, wanted = _wanted(param)
     match value:
         case bool() if getattr(param, "is_flag", False):
             return value
         case bool():
-            raise ValueError(f"takes a value, not {str(value).lower()}")
+            raise ValueError(f"takes {wanted}, not {str(value).lower()}")
         case str() if "\0" in value:
             raise ValueError("holds a NUL character")
-        case str() | int() | float():
+        case str() if not getattr(param, "is_flag", False):
+            return value
+        case int() | float() if isinstance(value, numbers):
             return str(value)
+        case str() | int() | float():
+            raise ValueError(f"takes {wanted}, not {value!r}")
         case dict():
-            raise ValueError("takes text or a number, not a table")
+            raise ValueError(f"takes {wanted}, not a table")
         case list():
-            raise ValueError("takes texts or numbers, not arrays in an array")
-    raise ValueError("takes text or a number; put a date or time in quotes")
+            raise ValueError(f"takes {wanted}, not arrays in an array")
+    raise ValueError(f"takes {wanted}; put a date or time in quotes")
+
+
+def _wanted(param: click.Parameter) -> tuple[tuple[type, ...], str]:
+    """Return the kinds of numbers that a parameter takes besides text, and all of it in words."""
+    if getattr(param, "is_flag", False):
+        return (), "true or false"
+    return _NUMBERS.get(param.type, ((), "text"))
 
 
 def _line(text: str, key: str) -> int:

@@ -55,7 +55,7 @@ class Configured(GroupedCommand):
             place = None if error.param is None else origin(ctx, error.param).place
             if place is None:
                 raise
-            raise Misconfigured(f"{place}: {error.message}") from None
+            raise Misconfigured(f"{place}: {_told(self, error)}") from None
         if not ctx.resilient_parsing:
             _check_variables(self)
         return rest
@@ -112,6 +112,15 @@ def blame(ctx: click.Context, error: BadSetting) -> CrawlError:
 
 def _variable(param: click.Parameter) -> str:
     return f"{PREFIX}_{param.name.upper()}"
+
+
+def _told(command: click.Command, error: click.BadParameter) -> str:
+    """Return what is wrong; a switch's value is not told, for it may be meant for another flag."""
+    if not isinstance(error.param, click.Option) or not error.param.is_bool_flag:
+        return error.message
+    meant = _variable(error.param).removesuffix("S")
+    other = meant != _variable(error.param) and meant in set(_variables(command))
+    return "takes true or false" + (f"; did you mean {meant}?" if other else "")
 
 
 def _variables(command: click.Command) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.cli.state import tell
+from crawler.cli.units import Verb
 
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Changed, Inquiry
@@ -22,7 +23,7 @@ SHOWN = 60
 LEAD = 15
 
 
-@click.command(short_help="Show what has changed between two passes of a state.")
+@click.command(cls=Verb, short_help="Show what has changed between two passes of a state.")
 @click.argument("file")
 @click.argument("passes", nargs=-1, type=int, metavar="[A B]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")

@@ -6,14 +6,14 @@ import click
 
 from crawler import settings as s
 from crawler.cli.extracting import extracting
-from crawler.cli.units import NAMES
+from crawler.cli.units import NAMES, Verb
 
 if TYPE_CHECKING:
     from crawler.errors import CrawlError
     from crawler.saved import Saved
 
 
-@click.command(short_help="Try a recipe on saved pages, without network.")
+@click.command(cls=Verb, short_help="Try a recipe on saved pages, without network.")
 @click.argument("files", nargs=-1, metavar="[FILE|-]...")
 @click.option("--url", metavar="BASE",
               help="Where the pages come from: what links are resolved against, and what a "

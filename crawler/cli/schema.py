@@ -2,10 +2,11 @@
 
 import click
 
+from crawler.cli.units import Verb
 from crawler.settings import RECORD_TYPES
 
 
-@click.command(short_help="Print the JSON Schema of records.")
+@click.command(cls=Verb, short_help="Print the JSON Schema of records.")
 @click.argument("type", required=False, metavar="[TYPE]", type=click.Choice(RECORD_TYPES))
 def schema(type: str | None) -> int:  # noqa: A002 - the argument's name in messages
     """Print the JSON Schema (2020-12) of a TYPE of record, or of every line of output.

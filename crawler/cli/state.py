@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from crawler.cli.units import files
+from crawler.cli.units import Verb, files
 
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Account, Answer, Inquiry
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 QUESTIONS = "passes | links out URL | links in URL | broken | redirects | orphans"
 
 
-@click.command(short_help="Look into a state file, also while a crawl is running.")
+@click.command(cls=Verb, short_help="Look into a state file, also while a crawl is running.")
 @click.argument("file", shell_complete=files)
 @click.argument("question", nargs=-1, metavar=f"[{QUESTIONS}]")
 @click.option("--sql", metavar="QUERY",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import augment_usage_errors
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -95,7 +96,16 @@ def files(
     return [CompletionItem(incomplete, type="file")]
 
 
-class GroupedCommand(click.Command):
+class Verb(click.Command):
+    """A command whose mistakes in use all lead to its own help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; also an option without its value is a mistake in the use of this command."""
+        with augment_usage_errors(ctx):
+            return super().parse_args(ctx, args)
+
+
+class GroupedCommand(Verb):
     """A command whose help lists options by group, and the exit codes."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,6 +19,9 @@ from crawler.selected import Difference, differences, text
 
 Rows = Iterator[Sequence[Any]]
 
+OTHER = "another FILE"
+"""What to give instead of a file that nothing can be asked of."""
+
 _LINK = """
     CREATE TEMP VIEW link AS SELECT source.url AS source, target.url AS target
     FROM page JOIN url source ON source.id = page.id, json_each(row_numbers(page.links)) each
@@ -90,10 +93,10 @@ class Inquiry:
         if not Path(path).exists():
             raise InputMissing(f"there is no state {path}")
         self.path = path = real(path)
-        recognise(path)
+        recognise(path, OTHER)
         # Not "ro": who opens it so, and is the last to close it, leaves -wal and -shm behind.
         self._db = read_only(path, "mode=rw")
-        identify(path, self._db)
+        identify(path, self._db, OTHER)
         self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
         self._db.create_function("as_text", 1, _as_text, deterministic=True)
         self._db.execute(_LINK)

@@ -30,6 +30,9 @@ FORMAT = 3
 
 MAGIC = b"SQLite format 3\0"
 
+ANOTHER = "another --state"
+"""What to give instead of a file that is of no use to a crawl."""
+
 FAULTS = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the second where it quotes what is no text any more."""
 
@@ -175,18 +178,21 @@ def real(path: str) -> str:
     return os.path.realpath(path) if os.path.islink(path) else path
 
 
-def recognise(path: str) -> None:
-    """Raise StateUnusable if there is something at ``path`` that cannot be a state."""
-    if _is_new(path):
+def recognise(path: str, other: str = ANOTHER) -> None:
+    """Raise StateUnusable if there is something at ``path`` that cannot be a state.
+
+    ``other`` is what to give instead.
+    """
+    if _is_new(path, other):
         return
     try:
         with open(path, "rb") as file:
             head = file.read(len(MAGIC))
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
+        raise StateUnusable(f"cannot read {path}: {words}; give {other}") from None
     if head != MAGIC:
-        raise StateUnusable(f"{path} is not a crawler's state; give another --state")
+        raise StateUnusable(f"{path} is not a crawler's state; give {other}")
 
 
 def read_only(path: str, how: str) -> sqlite3.Connection:
@@ -209,28 +215,28 @@ def read_only(path: str, how: str) -> sqlite3.Connection:
     return db
 
 
-def identify(path: str, db: sqlite3.Connection) -> None:
+def identify(path: str, db: sqlite3.Connection, other: str = ANOTHER) -> None:
     """Raise StateUnusable unless ``db`` is a state of ours, in a format that we know."""
     try:
-        _identify(path, db)
+        _identify(path, db, other)
     except FAULTS as error:
         raise unusable(path, error) from None
 
 
-def _identify(path: str, db: sqlite3.Connection) -> None:
+def _identify(path: str, db: sqlite3.Connection, other: str) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION:
-        raise StateUnusable(f"{path} is SQLite, but not a crawler's state; give another --state")
+        raise StateUnusable(f"{path} is SQLite, but not a crawler's state; give {other}")
     if version > FORMAT:
         raise StateUnusable(
             f"{path} was written by a newer crawler (format {version}); update this one, or give "
-            "another --state"
+            f"{other}"
         )
     if version < FORMAT:
         raise StateUnusable(
             f"{path} was written by an older crawler (format {version}), and cannot be gone on "
-            "with: move it and its outputs away and start again, or give another --state"
+            f"with: move it and its outputs away and start again, or give {other}"
         )
 
 
@@ -272,7 +278,7 @@ def unusable(path: str, error: sqlite3.Error | UnicodeDecodeError) -> Exception:
     return error
 
 
-def _is_new(path: str) -> bool:
+def _is_new(path: str, other: str = ANOTHER) -> bool:
     """Whether there is no state at ``path`` yet, not even one that someone else wrote."""
     try:
         return os.path.getsize(path) == 0
@@ -280,7 +286,7 @@ def _is_new(path: str) -> bool:
         return True
     except OSError as error:
         words = (error.strerror or str(error)).lower()
-        raise StateUnusable(f"cannot read {path}: {words}; give another --state") from None
+        raise StateUnusable(f"cannot read {path}: {words}; give {other}") from None
 
 
 def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:

@@ -164,5 +164,7 @@ def _converter(field: Field) -> Callable[[Document, str], Any] | None:
 def _to_url(document: Document, text: str) -> str:
     url = document.resolve(text)
     if url is None:
-        raise ValueError(f"{text[: values.SHOWN]!r} is no http or https URL")
+        saved = document.url.startswith("file:") and ":" not in text.partition("/")[0]
+        hint = "; --url says where the page is from" if saved else ""
+        raise ValueError(f"{text[: values.SHOWN]!r} is no http or https URL{hint}")
     return url

@@ -24,6 +24,9 @@ MOST_ITEMS = 10_000
 DEEPEST = 100
 """Lists and objects in one another."""
 
+_OURS = (__file__, importlib.__file__)
+"""Files that are on the way to a function, and not what is wrong with it."""
+
 Function = Callable[[Document], Any]
 
 
@@ -141,10 +144,12 @@ def _kind(value: Any) -> str:
 def _told(error: BaseException) -> str:
     """Return an exception in words, and the line of the user's file that it comes from."""
     words = traceback.format_exception_only(error)[-1].strip()
+    if isinstance(error, SyntaxError) and error.filename and not error.filename.startswith("<"):
+        return f"{words} ({os.path.basename(error.filename)}:{error.lineno})"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename != __file__ and not frame.filename.startswith("<frozen")
+        if frame.filename not in _OURS and not frame.filename.startswith("<frozen")
     ]
     folder = os.getcwd()
     here = [each for each in frames if os.path.dirname(each.filename) == folder]

@@ -32,6 +32,10 @@ FIELD = {"css": "a string", "type": "a string", "all": "true or false", "re": "a
          "required": "true or false", "fields": "a table"}  # fmt: skip
 """The keys of a section and of a field, and what each has to be."""
 
+DEFAULT = {"str": "a string", "int": "a whole number", "float": "a number",
+           "bool": "true or false", "date": "a date", "url": "an http or https URL"}  # fmt: skip
+"""What the default of a field has to be, by the field's type."""
+
 _OF_VALUES = ("type", "re", "format", "decimal", "default")
 _KINDS: dict[str, Any] = {
     "a string": str,
@@ -41,6 +45,7 @@ _KINDS: dict[str, Any] = {
     "a value": object,
 }
 _SYNTAX = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|(end of document))\)", re.DOTALL)
+_URL = re.compile(r"https?://[^/]", re.IGNORECASE)
 _MOST_INTEGER = 2**63
 
 
@@ -154,7 +159,7 @@ class _File:
         if "css" not in value:
             self._wrong(path, 'css is missing (css = "" is the element itself)', key)
         self._check_value(value, path)
-        default = self._json(value.get("default"), path)
+        default = self._default(value, path, key, many=many)
         options = {each: value[each] for each in ("type", "format", "decimal") if each in value}
         if "re" in value:
             options["re"] = pattern(value["re"], self._place(f"{path}.re", value["re"]))
@@ -192,8 +197,9 @@ class _File:
         """Refuse a key that is not known, and a value of the wrong kind."""
         for key, value in table.items():
             if key not in known:
-                words = f"{key[:SHOWN]!r} is no key here{_meant(key, known)}; the keys are "
-                self._wrong(where, words + ", ".join(known), key)
+                shown = key[:SHOWN] if key.isprintable() else repr(key[:SHOWN])
+                words = f"no such key{_meant(key, known)}; the keys are "
+                self._wrong(_path(where, shown), words + ", ".join(known), key)
             kind = known[key]
             right = isinstance(value, _KINDS[kind])
             if kind.endswith("list of strings") and isinstance(value, list):
@@ -203,6 +209,18 @@ class _File:
 
     def _query(self, text: str, path: str) -> Query:
         return query(text, self._place(path, text))
+
+    def _default(self, value: Mapping[str, Any], path: str, key: str, *, many: bool) -> Any:
+        """Return what stands in for a field, which is of the field's type; None: nothing."""
+        if "default" not in value:
+            return None
+        default = self._json(value["default"], path)
+        type_ = value.get("type", "str")
+        if not many and not _fits(default, type_):
+            self._wrong(f"{path}.default", f"has to be {DEFAULT[type_]}, as type says", key)
+        if many and not (isinstance(default, list) and all(_fits(each, type_) for each in default)):
+            self._wrong(f"{path}.default", f"has to be a list, each of it {DEFAULT[type_]}", key)
+        return default
 
     def _json(self, value: Any, path: str) -> Any:
         """Return a default as JSON has it; TOML's dates become text."""
@@ -238,6 +256,29 @@ def _path(*parts: str) -> str:
 def _meant(text: str, known: Any) -> str:
     close = get_close_matches(text, list(known), 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _fits(value: Any, type_: str) -> bool:
+    """Whether a value of JSON is one of a field's type."""
+    match type_:
+        case "bool":
+            return isinstance(value, bool)
+        case "int" | "float":
+            number = int if type_ == "int" else int | float
+            return isinstance(value, number) and not isinstance(value, bool)
+        case "date":
+            return isinstance(value, str) and _is_date(value)
+        case "url":
+            return isinstance(value, str) and bool(_URL.match(value))
+    return isinstance(value, str)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _bad_format(text: str) -> str | None:

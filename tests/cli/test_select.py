@@ -128,7 +128,7 @@ def test_tables_have_a_column_for_each_field(web: Web, tmp_path: Path) -> None:
         (["--extract", "nowhere:f"], 2, ["no module nowhere here or installed"]),
         (["-s", "t=p", "--recipe", "x"], 2, ["--recipe and --select exclude each other"]),
         (["--recipe", "nowhere.toml"], 66, ["cannot read --recipe nowhere.toml"]),
-        (["--recipe", "BAD"], 78, ["bad.toml:2: fields.p: 'typ' is no key here", "'type'?"]),
+        (["--recipe", "BAD"], 78, ["bad.toml:2: fields.p.typ: no such key", "'type'?"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_before_the_first_request(

@@ -59,7 +59,7 @@ def test_everything_a_recipe_can_say() -> None:
         url = '/p/\d+'
         follow = []
         [section.fields]
-        n = {css = "", type = "int", re = '\d+', default = 0, all = true, decimal = ","}
+        n = {css = "", type = "int", re = '\d+', default = [0], all = true, decimal = ","}
         d = {css = "time", type = "date", format = "%d.%m.%y", required = true}
         when = {css = "b", default = 2024-05-01}
         [section.fields.o]
@@ -75,7 +75,7 @@ def test_everything_a_recipe_can_say() -> None:
 
     assert (first.url, first.each, first.follow) == (r"/p/\d+", None, ())
     n, d, when, o = first.fields
-    assert (n.type, n.re, n.default, n.all, n.decimal) == ("int", r"\d+", 0, True, ",")
+    assert (n.type, n.re, n.default, n.all, n.decimal) == ("int", r"\d+", [0], True, ",")
     assert (d.format, d.required, d.type, when.default) == ("%d.%m.%y", True, "date", "2024-05-01")
     assert [each.name for each in o.fields] == ["x", "deep"]
     assert o.fields[1].query.css == ""
@@ -90,9 +90,9 @@ def test_everything_a_recipe_can_say() -> None:
 BAD = [
     ("a = ", "r.toml:1: Invalid value\na = \n    ^"),
     ("[fields]\nt = 'x", "r.toml:2: "),
-    ('eech = "x"', "r.toml:1: 'eech' is no key here (did you mean 'each'?)"),
+    ('eech = "x"', "r.toml:1: eech: no such key (did you mean 'each'?)"),
     ('[fields]\np = {css="x", typ="int"}',
-     "r.toml:2: fields.p: 'typ' is no key here (did you mean 'type'?)"),
+     "r.toml:2: fields.p.typ: no such key (did you mean 'type'?)"),
     ('[[section]]\n[section.fields]\np={css="x",type="itn"}',
      "r.toml:3: section 1.fields.p.type: 'itn' is no type (did you mean 'int'?)"),
     ('[fields]\np = {css="x", re="ab(c"}',
@@ -123,6 +123,18 @@ BAD = [
     ('[fields]\na={css="p",default=1,required=true}', "required and default exclude each other"),
     ('[fields]\na={css="p",default=nan}', "is no number that JSON can hold"),
     ('[fields]\na={css="p",default=9223372036854775808}', "is no number that JSON can hold"),
+    ('[fields]\na={css="p",type="int",default="none"}',
+     "r.toml:2: fields.a.default: has to be a whole number, as type says"),
+    ('[fields]\na={css="p",type="int",default=true}', "has to be a whole number, as type says"),
+    ('[fields]\na={css="p",type="float",default="1"}', "has to be a number, as type says"),
+    ('[fields]\na={css="p",default=1}', "has to be a string, as type says"),
+    ('[fields]\na={css="p",type="bool",default=0}', "has to be true or false, as type says"),
+    ('[fields]\na={css="p",type="date",default="soon"}', "has to be a date, as type says"),
+    ('[fields]\na={css="p",type="date",default=07:00:00}', "has to be a date, as type says"),
+    ('[fields]\na={css="p",type="url",default="/x"}', "has to be an http or https URL"),
+    ('[fields]\n"a[]"={css="p",type="int",default=0}',
+     "has to be a list, each of it a whole number"),
+    ('[fields]\na={css="p",all=true,type="int",default=[1,"x"]}', "each of it a whole number"),
     ('[fields]\na={css="p::text",fields={b="c"}}', "has fields, so css selects elements"),
     ('[fields]\na={css="p",type="int",fields={b="c"}}', "type does not go with fields"),
     ('[fields]\na={css="p",fields={}}', "fields is empty"),
@@ -139,6 +151,27 @@ def test_what_is_wrong_is_told_with_its_place(text: str, told: str) -> None:
         read(text)
 
     assert told in "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+
+
+@pytest.mark.parametrize(
+    ("given", "default"),
+    [
+        ('default = "x"', "x"),
+        ('type = "int", default = -1', -1),
+        ('type = "float", default = 1', 1),
+        ('type = "float", default = 0.5', 0.5),
+        ('type = "bool", default = true', True),
+        ('type = "date", default = 2024-05-01', "2024-05-01"),
+        ('type = "date", default = 2024-05-01T07:00:00Z', "2024-05-01T07:00:00+00:00"),
+        ('type = "date", default = "2024-05-01"', "2024-05-01"),
+        ('type = "url", default = "HTTPS://example.com/"', "HTTPS://example.com/"),
+        ('type = "int", all = true, default = [1, 2]', [1, 2]),
+        ("all = true, default = []", []),
+    ],
+)
+def test_a_default_of_the_right_type_is_taken(given: str, default: object) -> None:
+    (section,) = read(f'[fields]\na = {{css = "p", {given}}}').sections
+    assert section.fields[0].default == default
 
 
 def test_a_line_is_only_told_where_it_is_sure() -> None:

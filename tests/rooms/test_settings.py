@@ -128,6 +128,14 @@ def bad(flag: str, *marks: pytest.MarkDecorator, **values: Any) -> Any:
     return pytest.param(flag, values, marks=marks, id=f"{flag} {str(values)[-40:]}")
 
 
+ALONE: dict[str, dict[str, Any]] = {
+    "--append": {"append": True}, "--overwrite": {"overwrite": True}, "--fresh": {"fresh": True},
+    "--durability": {"durability": "full"}, "--only-changes": {"only_changes": True},
+    "--max-age": {"max_age": 5.0}, "--exit-on-change": {"exit_on_change": True},
+}  # fmt: skip
+"""What each goes with is not there: no other flag is named than the one that was given."""
+
+
 @pytest.mark.parametrize(
     ("flag", "values"),
     [
@@ -177,6 +185,9 @@ def bad(flag: str, *marks: pytest.MarkDecorator, **values: Any) -> Any:
         bad("--rotate", rotate=0, output=("a",)),
         bad("--rotate", rotate=10, output=("a.csv", "a.0002.csv")),
         bad("--append", append=True, output=("-:error",)),
+        *(bad(f"^{flag} goes with", **given) for flag, given in ALONE.items()),
+        bad("--recipe and --each exclude", recipe="r.toml", each="li"),
+        bad("--recipe and --select exclude", recipe="r.toml", select=("a=b",)),
         bad("--state", state="a.db", output=("./a.db",)),
         bad("--max-queued", state="a.db", max_queued=5),
     ],
