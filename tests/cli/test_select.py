@@ -128,6 +128,7 @@ def test_tables_have_a_column_for_each_field(web: Web, tmp_path: Path) -> None:
         (["--extract", "nowhere:f"], 2, ["no module nowhere here or installed"]),
         (["-s", "t=p", "--recipe", "x"], 2, ["--recipe and --select exclude each other"]),
         (["--recipe", "nowhere.toml"], 66, ["cannot read --recipe nowhere.toml"]),
+        (["--extract", "bad:f"], 2, ["--extract bad:f: SyntaxError: ", "(bad.py:3)"]),
         (["--recipe", "BAD"], 78, ["bad.toml:2: fields.p.typ: no such key", "'type'?"]),
     ],
 )  # fmt: skip
@@ -137,8 +138,10 @@ def test_what_is_wrong_is_told_before_the_first_request(
     bad = tmp_path / "bad.toml"
     bad.write_text('[fields]\np = {css = "b", typ = "int"}\n')
     out = tmp_path / "out.jsonl"
+    (tmp_path / "bad.py").write_text("x = 1\n\ndef f(page)\n    pass\n")
     given = [str(bad) if arg == "BAD" else arg for arg in args]
-    ran = crawl(web.pages({"/": []}), *given, "-o", str(out), "--state", str(tmp_path / "state"))
+    ran = crawl(web.pages({"/": []}), *given, "-o", str(out), "--state", str(tmp_path / "state"),
+                cwd=tmp_path)  # fmt: skip
 
     assert ran.code == code, ran.err
     assert ran.out == ""
@@ -316,7 +319,8 @@ def test_saved_pages_in_any_encoding_and_several_at_once(tmp_path: Path) -> None
     assert [(each["file"], each["charset"], each["fields"]["t"]) for each in plain(ran)] == [
         (str(one), "windows-1251", "Цена 5"), (str(two), "utf-16le", "№ 7"),
     ]  # fmt: skip
-    assert plain(ran)[1]["field_errors"] == {"u": "'x' is no http or https URL"}
+    told = "'x' is no http or https URL; --url says where the page is from"
+    assert plain(ran)[1]["field_errors"] == {"u": told}
     assert ran.err.splitlines()[0].endswith("none: no such file or directory")
 
 
@@ -328,6 +332,9 @@ def test_saved_pages_in_any_encoding_and_several_at_once(tmp_path: Path) -> None
         (["-", "--url", "ftp://x"], 2, "--url: only http and https"),
         (["-", "--recipe", "nowhere.toml"], 66, "cannot read --recipe"),
         (["-", "--emit", "x"], 2, "the record types are"),
+        (["-", "--emit", "page,error"], 2, "--emit error: of saved pages come page, item and link"),
+        (["-", "--emit", "item"], 2, "--emit item: nothing makes items"),
+        (["-", "--each"], 2, "(see crawler extract --help)"),
     ],
 )
 def test_extract_tells_what_is_wrong(args: list[str], code: int, words: str) -> None:

@@ -144,7 +144,7 @@ def test_sql(life: Life) -> None:
         ["error", "2"], ["page", "5"], ["redirect", "2"], ["skip", "1"]
     ]  # fmt: skip
     assert objects(life, "--sql", linked) == [{"n": 3}]
-    for name in ("url", "site", "pass", "page", "output", "asked", "link"):
+    for name in ("url", "site", "pass", "page", "change", "output", "asked", "seen", "link"):
         assert ask(life, "--sql", f"SELECT * FROM {name}").code == 0
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -13,8 +14,10 @@ import pytest
 
 from crawler import settings
 from crawler.cli.crawl import crawl
+from crawler.cli.state import state
 from crawler.destination import FORMATS
 from crawler.errors import Exit
+from crawler.frontier import inquiry
 from crawler.model import Change, Fault, Gone, Reason
 from crawler.recipe import toml
 from crawler.record import GoneRecord, ItemRecord, PageRecord, Record, SummaryRecord
@@ -59,6 +62,25 @@ def test_defaults_are_the_same_everywhere(flag: str, name: str) -> None:
 
     assert option.type.convert(option.default, None, None) == default
     assert str(option.type.convert(row.strip(), None, None)) == str(default)
+
+
+def test_the_tables_of_a_state_are_in_the_readme_and_in_the_help() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+) \|$", section("State files"), re.MULTILINE)
+    told = {name: columns.replace("`", "").split() for name, columns in rows}
+    with sqlite3.connect(":memory:") as db:
+        db.executescript((ROOT / "crawler/frontier/schema.sql").read_text())
+        db.create_function("row_numbers", 1, str)
+        db.execute(inquiry._LINK)
+        tables = "SELECT name FROM sqlite_schema WHERE type = 'table' UNION SELECT 'link'"
+        there = {
+            name: [column[1] for column in db.execute(f"PRAGMA table_info({name})")]
+            for (name,) in db.execute(tables)
+        }
+    (option,) = [option for option in state.params if option.name == "sql"]
+    (named,) = re.findall(r"tables ([\w, ]+);", getattr(option, "help", ""))
+
+    assert told == there
+    assert sorted(named.split(", ")) == sorted(there)
 
 
 def test_every_exit_code_is_in_the_readme_in_the_same_words() -> None:
