@@ -17,6 +17,7 @@ import crawler
 from crawler.api import Options
 from crawler.errors import BadSetting, NoUsableSeed
 from crawler.settings import Settings
+from tests.records import checked
 from tests.web.server import Reply, Request, Web, html
 
 ROOT = Path(__file__).parents[2]
@@ -57,7 +58,7 @@ async def settled(before: tuple[int, int, int, str]) -> tuple[int, int, int, str
 async def test_records_come_as_they_are_documented(web: Web) -> None:
     origin = web.pages({"/": ["/a", "/gone"], "/a": []})
 
-    records = [record async for record in crawler.crawl([origin])]
+    records = [checked(record) async for record in crawler.crawl([origin])]
 
     assert [(each["type"], each["url"]) for each in records if each["type"] == "page"] == [
         ("page", f"{origin}/"),
@@ -67,7 +68,8 @@ async def test_records_come_as_they_are_documented(web: Web) -> None:
 
 
 async def test_max_pages_is_exact_and_emit_chooses(web: Web) -> None:
-    pages = [record async for record in crawler.crawl([endless(web)], max_pages=25, emit=["page"])]
+    running = crawler.crawl([endless(web)], max_pages=25, emit=["page"])
+    pages = [checked(record) async for record in running]
 
     assert len(pages) == 25
 
@@ -154,7 +156,7 @@ async def test_stop_lets_what_is_in_flight_come(web: Web) -> None:
     async with crawler.Crawl([endless(web)], per_host=4) as crawl:
         urls = []
         async for record in crawl:
-            urls.append(record["url"])
+            urls.append(checked(record)["url"])
             if len(urls) == 20:
                 crawl.stop()
         status = await crawl.status()
@@ -183,7 +185,7 @@ async def lives(seed: str, state: Path, take: int, **options: Any) -> AsyncItera
         urls: list[str] = []
         async with crawler.Crawl([seed], state=str(state), parsers=0, **options) as crawl:
             async for record in crawl:
-                urls.append(record["url"])
+                urls.append(checked(record)["url"])
                 if len(urls) == take:
                     break
             else:
@@ -229,7 +231,7 @@ async def test_fields_items_and_functions_are_as_on_the_command_line(
 
     async def fields(**options: Any) -> list[Any]:
         records = crawler.crawl([url], depth=0, **options)
-        return [(record["type"], record["fields"]) async for record in records]
+        return [(each["type"], checked(each)["fields"]) async for each in records]
 
     assert await fields(select=["t[]=a"]) == [("page", {"t": ["/a", "/b"]})]
     assert await fields(select=["t=a"], each="a") == [("item", {"t": "/a"}), ("item", {"t": "/b"})]

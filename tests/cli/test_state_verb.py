@@ -210,6 +210,7 @@ def test_what_is_no_state_is_told(tmp_path: Path) -> None:
         ran = crawler("state", str(path))
         assert (ran.code, ran.out) == (73, "")
         assert one_line(ran.err, str(path)), ran.err
+        assert "--state" not in ran.err
         assert not path.is_file() or path.read_bytes() == before
     assert not (tmp_path / "no.db").exists()
 
