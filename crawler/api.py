@@ -203,6 +203,7 @@ class _Records:
         self.types: Collection[str] = ()
         self._wanted = Columns(fields) if fields else None
         self._queue: asyncio.Queue[Record | None] = asyncio.Queue(AHEAD)
+        self._seq = 0
         self._ended = False
         self._taken = False
 
@@ -213,7 +214,8 @@ class _Records:
         """Hand records over."""
         for line in lines:
             if line.type in self.types:
-                record = msgspec.json.decode(line.data)
+                self._seq += 1
+                record = msgspec.json.decode(line.data) | {"seq": self._seq}
                 if self._wanted is not None:
                     record = self._wanted.prune(record)
                 await self._queue.put(record)

@@ -60,6 +60,7 @@ async def test_records_come_as_they_are_documented(web: Web) -> None:
 
     records = [checked(record) async for record in crawler.crawl([origin])]
 
+    assert [each["seq"] for each in records] == [1, 2, 3]
     assert [(each["type"], each["url"]) for each in records if each["type"] == "page"] == [
         ("page", f"{origin}/"),
         ("page", f"{origin}/a"),
