@@ -34,11 +34,6 @@ _ROBOT = re.compile(r"\s*[a-z][\w-]*\s*")
 _FOLLOWED = {"next", "prev", "canonical"}
 FRAMES = {"iframe", "frame"}
 
-_SPELT = re.compile(
-    rb"&#(?:x0*(?:[46][6cef]|[57]7)(?![0-9a-f])|0*(?:7[0689]|87|10[28]|11[019])(?![0-9]))"
-)
-"""A letter of nofollow as a character reference, in a source in lower case: seldom there."""
-
 
 @dataclass(slots=True)
 class Html:
@@ -169,16 +164,21 @@ def _read_link(page: Html, node: LexborNode) -> None:
 
 
 def _read_body(page: Html, tree: LexborHTMLParser) -> None:
-    """Collect references; ``rel`` is only looked at where the source says nofollow at all."""
+    """Collect references.
+
+    All attributes of a link at once cost little more than one of them, as long as there are few,
+    and less than to look for nofollow in the source (91 µs a page against 101).
+    """
     nodes = tree.css(LINKS if page.based else _LINKS_ELSEWHERE)
-    references = [node.attrs.get("href") for node in nodes]
-    source = tree.raw_html.lower()
-    if None in references or b"<iframe" in source or b"<frame" in source:
+    attributes = [node.attributes for node in nodes]
+    references = [each.get("href") for each in attributes]
+    if None in references or any("src" in each for each in attributes):
         references = [reference(node) for node in nodes]
     found = cast("list[str]", references)
-    if b"nofollow" not in source and (b"&#" not in source or not _SPELT.search(source)):
+    rels = [each.get("rel") for each in attributes]
+    if not any(rels):
         page.follow += found
         return
-    for node, written in zip(nodes, found, strict=True):
-        marked = "nofollow" in (node.attrs.get("rel") or "").lower().split()
+    for written, rel in zip(found, rels, strict=True):
+        marked = rel is not None and "nofollow" in rel.lower().split()
         (page.nofollow if marked else page.follow).append(written)
