@@ -618,8 +618,8 @@ def test_an_output_that_is_not_what_it_was_is_left_alone(web: Web, life: Life) -
     wrong = {}
     for name, harm, more in (
         ("out.jsonl", "lost", ()), ("out.jsonl", "emptied", ("--append",)),
-        ("out.jsonl", "cut", ()), ("out.jsonl", "edited", ("--overwrite",)),
-        ("out.jsonl.zst", "lost", ("--overwrite",)), ("out.jsonl.zst", "cut", ("--append",)),
+        ("out.jsonl", "cut", ()), ("out.jsonl", "edited", ("--append",)),
+        ("out.jsonl.zst", "lost", ("--append",)), ("out.jsonl.zst", "cut", ("--append",)),
         ("out.jsonl.zst", "edited", ()),
     ):  # fmt: skip
         path = life.folder / name
