@@ -15,7 +15,9 @@ from tests.web.changing import Site
 End = tuple[str, str, str | None]
 """Path, record type, and its change, reason or class of error."""
 
-SELECT = ("-s", "words=title", "-s", "to[]=a::attr(href)", "--extract", "tests.cli.taken:links")
+WITH_ITEMS = ("--emit", "page,item,redirect,error,gone,skip,summary")
+SELECT = ("-s", "words=title", "-s", "to[]=a::attr(href)", "--extract", "tests.cli.taken:links",
+          *WITH_ITEMS)  # fmt: skip
 """What :func:`selected` is taken by: all that pages of a site say."""
 
 Says = tuple[dict[str, Any], list[dict[str, Any]]]

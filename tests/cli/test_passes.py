@@ -14,12 +14,12 @@ import pytest
 
 import crawler as api
 from tests.cli.lives import Life, balanced, one_line
-from tests.cli.nights import SELECT, Nights, Script, Truth, selected, summary
+from tests.cli.nights import SELECT, WITH_ITEMS, Nights, Script, Truth, selected, summary
 from tests.cli.run import crawl, crawler
 from tests.web.changing import Site, tree
 from tests.web.server import Reply, Request, Web, html
 
-ALL = ("--emit", "page,item,redirect,error,gone,skip,summary")
+ALL = ("--emit", "page,redirect,error,gone,skip,summary")
 USUAL = ("--parsers", "0", "--per-host", "16", "--retries", "0", *ALL)
 PAGES = 40
 
@@ -197,7 +197,7 @@ def test_a_function_that_was_changed_has_everything_asked_for(make: Make, tmp_pa
     path: dict[str, Any] = {
         "env": os.environ | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
     }
-    flags = ("--extract", "own_of_passes:made")
+    flags = ("--extract", "own_of_passes:made", *WITH_ITEMS)
     for number, sent in ((1, 4), (1, 0), (2, 4), (2, 0)):
         module.write_text(f"def made(page):\n    yield {{'number': {number}}}\n")
         before = nights.written()
