@@ -5,9 +5,10 @@ import contextlib
 import logging
 import resource
 import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crawler.checked import PRODUCT, Checked
 from crawler.engine.crawl import GRACE, Crawl, Limits
@@ -20,7 +21,7 @@ from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Ready
-from crawler.model import Target
+from crawler.model import Past, Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
 from crawler.parse.process import Started, how_many
@@ -82,26 +83,28 @@ async def open_frontier(checked: Checked, ready: Ready) -> AsyncIterator[Frontie
         yield frontier
 
 
-@contextlib.asynccontextmanager
-async def join(
-    checked: Checked,
-    seeds: Seeds,
-    sink: Sink,
-    frontier: Frontier,
-    grace: float | None = GRACE,
-    started: Started | None = None,
-) -> AsyncIterator[Joined]:
-    """Join the rooms for one run; what they hold open is closed at the end.
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What settings come to before anything is opened; ``scope`` has taken in the ``past``."""
 
-    ``grace`` is how many seconds it may take to drain (None: as long as it takes), and
-    ``started`` are parsing children that are on their way already. Raises OutOfResources, or
-    BadSetting where a library is missing, before anything has been asked of anyone, and
-    WriteFailed at the end if the cookies cannot be kept.
-    """
-    settings, agent, jar = checked.settings, checked.agent, checked.jar
+    reading: Reading
+    scope: Scope
+    canon: Canon
+    retry: Retry
+    manners: Manners
+    wire: Wire
+    trust: Trust
+
+    def bench(self, concurrency: int, *, ignore_robots: bool) -> Workbench:
+        """Return an empty workbench."""
+        agent = None if ignore_robots else self.reading.agent
+        return Workbench(self.manners, self.retry, agent, concurrency)
+
+
+def plan(checked: Checked, past: Past) -> Plan:
+    """Return what settings come to, for a crawl that goes on from ``past``."""
+    settings, agent = checked.settings, checked.agent
     overrides = {(host, port): to for host, port, to in map(address_override, settings.resolve)}
-    trust = Trust((host for host, _ in overrides), everyone=settings.allow_private)
-    past = frontier.past
     reading = Reading(
         run=past.run,
         agent=robots.token(agent) or PRODUCT,
@@ -126,12 +129,6 @@ async def join(
             scope.widen(target)
     for seed in past.seeds:
         scope.widen(seed)
-    canon = Canon(settings.drop_params)
-    retry = Retry(settings.retries)
-    manners = Manners(
-        settings.delay, 1 / settings.rate if settings.rate else 0.0, settings.per_host
-    )
-    concurrency = _concurrency(settings.concurrency)
     wire = Wire(
         user_agent=agent,
         max_size=settings.max_size,
@@ -142,13 +139,47 @@ async def join(
         plain=settings.text,
         overrides=overrides,
         proxies=checked.proxies,
-        jar=jar,
+        jar=checked.jar,
     )
+    return Plan(
+        reading,
+        scope,
+        Canon(settings.drop_params),
+        Retry(settings.retries),
+        Manners(settings.delay, 1 / settings.rate if settings.rate else 0.0, settings.per_host),
+        wire,
+        Trust((host for host, _ in overrides), everyone=settings.allow_private),
+    )
+
+
+@contextlib.asynccontextmanager
+async def join(
+    checked: Checked,
+    seeds: Seeds,
+    sink: Sink,
+    frontier: Frontier,
+    grace: float | None = GRACE,
+    started: Started | None = None,
+) -> AsyncIterator[Joined]:
+    """Join the rooms for one run; what they hold open is closed at the end.
+
+    ``grace`` is how many seconds it may take to drain (None: as long as it takes), and
+    ``started`` are parsing children that are on their way already. Raises OutOfResources, or
+    BadSetting where a library is missing, before anything has been asked of anyone, and
+    WriteFailed at the end if the cookies cannot be kept.
+    """
+    settings, jar = checked.settings, checked.jar
+    past = frontier.past
+    planned = plan(checked, past)
+    reading, scope, canon = planned.reading, planned.scope, planned.canon
+    concurrency = _concurrency(settings.concurrency)
     parsers = how_many(settings.parsers)
     async with contextlib.AsyncExitStack() as stack:
         if jar is not None and settings.cookie_jar is not None:
             stack.callback(_store, jar, settings.cookie_jar)
-        fetcher = await stack.enter_async_context(HttpFetcher(wire, checked.credentials, trust))
+        fetcher = await stack.enter_async_context(
+            HttpFetcher(planned.wire, checked.credentials, planned.trust)
+        )
         for url in past.seeds:
             fetcher.admit(url, None)
         for typed in seeds.typed:  # before anything is lent: it may be theirs
@@ -161,10 +192,8 @@ async def join(
             fetcher=fetcher,
             parser=parser,
             sink=sink,
-            bench=Workbench(
-                manners, retry, None if settings.ignore_robots else reading.agent, concurrency
-            ),
-            retry=retry,
+            bench=planned.bench(concurrency, ignore_robots=settings.ignore_robots),
+            retry=planned.retry,
             scope=scope,
             canon=canon,
             limits=Limits(
@@ -181,7 +210,7 @@ async def join(
             only_changes=settings.only_changes,
         )
         unannounced = settings.sitemap == "only" and settings.ignore_robots
-        targets = _targets(seeds, canon, scope, fetcher, trust, unannounced=unannounced)
+        targets = _targets(seeds, canon, scope, fetcher, planned.trust, unannounced=unannounced)
         yield Joined(crawl, targets)
 
 
@@ -211,6 +240,26 @@ async def _targets(
                 usual = canon.of(urls.origin(link.url) + "/sitemap.xml")
                 targets.append(Target(usual.url, usual.site, usual.fp, link.url, meta=seed.meta))
         yield targets
+
+
+def recalled(asked: Mapping[str, str]) -> dict[str, Any]:
+    """Return the settings that a state was begun with, as far as they say what is asked of whom.
+
+    It is what :func:`_asked` has written, read again.
+    """
+    known: dict[str, Any] = {
+        "seeds": tuple(asked.get("URL", "").split()),
+        "depth": int(asked["--depth"]) if asked.get("--depth") else None,
+        "include": tuple(shlex.split(asked.get("--include", ""))),
+        "exclude": tuple(shlex.split(asked.get("--exclude", ""))),
+        "drop_params": tuple(filter(None, asked.get("--drop-params", "").split(","))),
+        "user_agent": asked.get("--user-agent") or None,
+        "ignore_robots": bool(asked.get("--ignore-robots")),
+        "text": bool(asked.get("--text")),
+    }
+    for name in ("scope", "nofollow", "sitemap"):
+        known |= {name: value} if (value := asked.get(f"--{name}")) else {}
+    return known
 
 
 def _asked(checked: Checked) -> Asked:

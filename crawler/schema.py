@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from crawler.explanation import Explanation
 from crawler.record import Record, SummaryRecord
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,6 +23,19 @@ def kinds() -> dict[str, type[msgspec.Struct]]:
     """Return the types of records by the word in their ``type``."""
     types: list[type[msgspec.Struct]] = [*Record.__subclasses__(), SummaryRecord]
     return {_fields(each)["type"].default: each for each in types}
+
+
+def explanation() -> dict[str, Any]:
+    """Return the schema of what ``crawler explain --json`` prints."""
+    (_,), definitions = msgspec.json.schema_components([Explanation])
+    for each in definitions.values():
+        each["description"] = cleandoc(each["description"])
+        each["required"] = list(each["properties"])  # defaults are written as well
+        for told in each["properties"].values():
+            told.pop("default", None)
+    whole = definitions.pop(Explanation.__name__)
+    whole["properties"]["type"] = {"const": "explanation"}
+    return {"$schema": DIALECT, **whole, "$defs": definitions}
 
 
 def schema(name: str | None = None) -> dict[str, Any]:

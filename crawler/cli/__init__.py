@@ -10,6 +10,7 @@ from crawler.cli.completion import completion
 from crawler.cli.config import config
 from crawler.cli.crawl import crawl
 from crawler.cli.diff import diff
+from crawler.cli.explain import explain
 from crawler.cli.extract import extract
 from crawler.cli.schema import schema
 from crawler.cli.state import state
@@ -41,6 +42,7 @@ def command() -> None:
 
 command.add_command(crawl)
 command.add_command(extract)
+command.add_command(explain)
 command.add_command(diff)
 command.add_command(state)
 command.add_command(schema)

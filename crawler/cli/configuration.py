@@ -130,7 +130,7 @@ def _known(params: Iterable[click.Parameter]) -> dict[str, click.Parameter]:
     known: dict[str, click.Parameter] = {}
     for param in params:
         if isinstance(param, click.Argument):
-            known[param.name] = param
+            known |= {param.name: param} if param.envvar is not None else {}
         elif param.expose_value and getattr(param, "allow_from_autoenv", False):
             known |= {opt[2:]: param for opt in param.opts if opt.startswith("--")}
     return known

@@ -126,7 +126,7 @@ def _told(command: click.Command, error: click.BadParameter) -> str:
 def _variables(command: click.Command) -> Iterator[str]:
     """Yield the variables that are read."""
     for param in command.params:
-        if isinstance(param, click.Argument) or getattr(param, "allow_from_autoenv", False):
+        if param.envvar is not None or getattr(param, "allow_from_autoenv", False):
             yield _variable(param)
 
 

@@ -5,19 +5,26 @@ import click
 from crawler.cli.units import Verb
 from crawler.settings import RECORD_TYPES
 
+EXPLANATION = "explanation"
+"""What ``crawler explain --json`` prints; it is no line of a crawl's output."""
+
 
 @click.command(cls=Verb, short_help="Print the JSON Schema of records.")
-@click.argument("type", required=False, metavar="[TYPE]", type=click.Choice(RECORD_TYPES))
+@click.argument(
+    "type", required=False, metavar="[TYPE]", type=click.Choice((*RECORD_TYPES, EXPLANATION))
+)
 def schema(type: str | None) -> int:  # noqa: A002 - the argument's name in messages
     """Print the JSON Schema (2020-12) of a TYPE of record, or of every line of output.
 
     It says what each key means, which are always there, and which come with a flag.
+    'explanation' is what 'crawler explain --json' prints.
     """
     import msgspec
 
-    from crawler.schema import schema
+    from crawler.schema import explanation, schema
 
-    document = msgspec.json.format(msgspec.json.encode(schema(type)), indent=2)
+    wanted = explanation() if type == EXPLANATION else schema(type)
+    document = msgspec.json.format(msgspec.json.encode(wanted), indent=2)
     try:
         click.echo(document.decode())
     except BrokenPipeError:

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Self
 import msgspec
 
 from crawler.errors import BadSetting, InputMissing
+from crawler.frontier import trail
 from crawler.frontier.seen import pack, unpack
 from crawler.frontier.state import damaged, identify, read_only, real, recognise, unusable
+from crawler.frontier.trail import Begun, Trail
 from crawler.model import Mark, Tally
 from crawler.policy import urls
 from crawler.selected import Difference, differences, text
@@ -189,6 +191,18 @@ class Inquiry:
         found = self._db.execute("SELECT id, links FROM page WHERE instr(links, ?)", (pack([row]),))
         return self._urls([page for page, links in found if row in unpack(links)])
 
+    def begun(self) -> Begun:
+        """Return what the last pass was begun from."""
+        return trail.begun(self._db, self._last())
+
+    def trail(self, url: str) -> Trail | None:
+        """Return what is known of a canonical URL, or None if it is none of the crawl."""
+        row = self._find(url)
+        try:
+            return None if row is None else trail.follow(self._db, row, self._last())
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
     def broken(self) -> Answer:
         """Return the URLs that failed, or are gone by 404 or 410, in the last pass.
 
@@ -277,14 +291,22 @@ class Inquiry:
             url = urls.seed(typed).url
         except ValueError as error:
             raise BadSetting(str(error)) from None
+        row = self._find(url)
+        if row is None:
+            raise BadSetting(f"{url} is not among the URLs of {self.path}")
+        return row
+
+    def _find(self, url: str) -> int | None:
         found = self._db.execute(
             "SELECT url.id FROM url JOIN site ON site.id = url.site "
             "WHERE site.name = ? AND url.fp = ? LIMIT 1",
             (urls.site(url), urls.fingerprint(url)),
         ).fetchone()
-        if found is None:
-            raise BadSetting(f"{url} is not among the URLs of {self.path}")
-        return int(found[0])
+        return None if found is None else int(found[0])
+
+    def _last(self) -> int:
+        (last,) = self._one("SELECT max(number) FROM pass")
+        return int(last)
 
     def _one(self, query: str) -> Any:
         try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from crawler.frontier.passes import CHUNK, Pass
 from crawler.frontier.seen import pack, unpack
 from crawler.frontier.state import State
+from crawler.frontier.trail import ended
 from crawler.frontier.whole import stamp
 from crawler.model import Change, Gone, Known, Reason, Settled, Verdict
 
@@ -39,6 +40,10 @@ _CHANGE = """
         ?1, ?2, ?3, ?4, (SELECT status FROM page WHERE id = ?2), ?5,
         (SELECT selected FROM page WHERE id = ?2), ?6
     )
+"""
+
+_FORMER = """
+    INSERT OR IGNORE INTO former (id, pass, verdict, status, why) VALUES (?, ?, ?, ?, ?)
 """
 
 _UNMET = (
@@ -119,6 +124,7 @@ class Lore:
         """Write down what has changed, what pages said, and forget those that are gone."""
         if self._this.number > 1:
             self._db.executemany(_CHANGE, self._changes(settled))
+            self._db.executemany(_FORMER, self._turns(settled))
             gone = [(row,) for each, row in settled if each.verdict is Verdict.GONE]
             self._db.executemany("DELETE FROM page WHERE id = ?", gone)
         self._db.executemany(
@@ -156,6 +162,22 @@ class Lore:
                 yield number, row, "gone", each.why and each.why.value, each.status, None
             elif each.change in (Change.NEW, Change.CHANGED):
                 yield number, row, each.change.value, None, each.status, each.selected
+
+    def _turns(self, settled: Sequence[tuple[Settled, int]]) -> Iterator[Row]:
+        """Yield how URLs had ended that end otherwise now."""
+        for each, row in settled:
+            known = each.lease.known
+            if each.verdict is None or known is None:
+                continue
+            before = ended(known.status, known.why)
+            if before is None and known.page and each.why is Gone.UNLINKED:
+                before = Verdict.FETCHED.value  # whose end had to make room for the reason
+            why = each.why and each.why.value
+            same = before == each.verdict and known.why == why
+            if before is not None and not (
+                same and (known.status == each.status or each.verdict is Verdict.FETCHED)
+            ):
+                yield row, self._this.number, before, known.status, known.why
 
 
 def _short(validator: str | None) -> str | None:

@@ -16,9 +16,7 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
             (run,),
         )
     ]
-    seeds = db.execute(
-        "SELECT url, verdict IS NULL FROM url WHERE depth = 0 AND via IS NULL AND pass = ?", (run,)
-    ).fetchall()
+    seeds = seeds_of(db, run)
     marks = [Mark(*each) for each in db.execute("SELECT name, bytes, crc, closed FROM output")]
     changes = db.execute("SELECT kind, count(*) FROM change WHERE pass = ? GROUP BY 1", (run,))
     return Past(
@@ -26,13 +24,20 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
         marks,
         ended,
         [url for url, _ in seeds],
-        _widened(db, run),
+        widened(db, run),
         sum(is_open for _, is_open in seeds),
         dict(changes.fetchall()),
     )
 
 
-def _widened(db: sqlite3.Connection, run: int) -> list[tuple[str, str]]:
+def seeds_of(db: sqlite3.Connection, run: int) -> list[tuple[str, bool]]:
+    """Return the seeds of a pass, and whether they have not ended."""
+    return db.execute(
+        "SELECT url, verdict IS NULL FROM url WHERE depth = 0 AND via IS NULL AND pass = ?", (run,)
+    ).fetchall()
+
+
+def widened(db: sqlite3.Connection, run: int) -> list[tuple[str, str]]:
     """Return (seed, target) for the redirects of seeds: they may have widened the scope.
 
     Also of those that are open again: what they led to may be open, too.

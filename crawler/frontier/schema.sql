@@ -113,6 +113,17 @@ CREATE TABLE change (
     PRIMARY KEY (pass, id)
 ) WITHOUT ROWID;
 
+-- How a url ended in the passes before `pass`, in which it ended otherwise: what `url` says of an
+-- end, and is overwritten there.
+CREATE TABLE former (
+    id INTEGER NOT NULL,
+    pass INTEGER NOT NULL,
+    verdict TEXT NOT NULL,
+    status INTEGER,
+    why TEXT,
+    PRIMARY KEY (id, pass)
+) WITHOUT ROWID;
+
 -- How far each output had been written at the last commit, and the CRC-32 of those bytes; and
 -- the same for what it held before the crawl. `closed`: a run has ended with it, and nothing of
 -- ours is behind the mark.

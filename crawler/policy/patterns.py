@@ -83,7 +83,11 @@ class Patterns:
 
         The longest pattern that matches decides; allow wins a tie, and where none matches.
         """
-        return max(self._decide(_normal(spelling)) for spelling in _spellings(path))[1]
+        return self.weigh(path)[1]
+
+    def weigh(self, path: str) -> tuple[int, bool]:
+        """Return the weight of the pattern that decides (0: none matches), and what it says."""
+        return max(self._decide(_normal(spelling)) for spelling in _spellings(path))
 
     def _decide(self, path: str) -> tuple[int, bool]:
         """Return the weight of the most specific pattern that matches, and what it says."""

@@ -81,13 +81,34 @@ class Rules:
         return "disallowed by robots.txt"
 
 
-class _Group:
-    """What the groups with one name say together: rules, and the longest Crawl-delay."""
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What in a robots.txt decides about a URL, for people.
 
-    def __init__(self) -> None:
+    ``group`` is the name of the group that is for us, None where there is none. ``line`` and
+    ``text`` are of the line that decides, the first in the file of those that say the same;
+    None where no line does, which allows. ``delay`` is the Crawl-delay in seconds.
+    """
+
+    group: str | None
+    allows: bool
+    line: int | None = None
+    text: str | None = None
+    delay: float | None = None
+
+
+class _Group:
+    """What the groups with one name say together: rules, and the longest Crawl-delay.
+
+    ``lines`` are the numbers of the lines that the rules stand on.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.named = False
         self.delay: float | None = None
         self.rules: list[tuple[bool, str]] = []
+        self.lines: list[int] = []
 
 
 def token(user_agent: str) -> str:
@@ -129,19 +150,57 @@ def read(body: bytes, ours: str, now: float, *, cut: bool = False) -> Rules:
 
     ``cut`` says that there was more of it; what is left of its last line is no rule.
     """
-    if cut or len(body) > MAX_BYTES:
-        end = max(body.rfind(b"\n", 0, MAX_BYTES + 1), body.rfind(b"\r", 0, MAX_BYTES + 1))
-        body = body[: max(end, 0)]
-    us, everyone = _Group(), _Group()
+    body = _whole(body, cut=cut)
+    group, sitemaps = _understand(_text(body), ours)
+    return Rules(
+        now + MAX_AGE,
+        size=len(body),
+        delay=None if group.delay is None else min(group.delay, MAX_CRAWL_DELAY),
+        sitemaps=tuple(filter(None, sitemaps)),
+        _patterns=Patterns(group.rules) if group.rules else None,
+    )
+
+
+def cite(body: bytes, ours: str, url: str, *, cut: bool = False) -> Citation:
+    """Return what decides about a canonical URL: as :func:`read` does, and where that stands."""
+    text = _text(_whole(body, cut=cut))
+    group, _ = _understand(text, ours)
+    name = group.name if group.named else None
+    delay = None if group.delay is None else min(group.delay, MAX_CRAWL_DELAY)
+    path = url[url.index("/", 8) :]
+    weight, allows = Patterns(group.rules).weigh(path)
+    if not weight or path.partition("?")[0] == "/robots.txt":
+        return Citation(name, True, delay=delay)
+    line = next(
+        line
+        for line, rule in zip(group.lines, group.rules, strict=True)
+        if Patterns([rule]).weigh(path) == (weight, allows)
+    )
+    said = text.split("\n")[line - 1].encode("latin-1").decode("utf-8", "replace").strip()
+    return Citation(name, allows, line, said, delay)
+
+
+def _whole(body: bytes, *, cut: bool) -> bytes:
+    """Return as much of a body as counts, in whole lines."""
+    if not cut and len(body) <= MAX_BYTES:
+        return body
+    end = max(body.rfind(b"\n", 0, MAX_BYTES + 1), body.rfind(b"\r", 0, MAX_BYTES + 1))
+    return body[: max(end, 0)]
+
+
+def _understand(text: str, ours: str) -> tuple[_Group, list[str]]:
+    """Return the group that is for us, and the sitemaps."""
+    us, everyone = _Group(ours), _Group("*")
     sitemaps = []
     named: set[_Group] = set()
     open_to_names = True
-    for word, value in _lines(body):
+    for number, word, value in _lines(text):
         if word == "agent":
             if not open_to_names:
                 named, open_to_names = set(), True
             if value == "*" or value.startswith(("* ", "*\t")):
                 named.add(everyone)
+                everyone.named = True
             elif ours and token(value) == ours:
                 named.add(us)
                 us.named = True
@@ -155,14 +214,8 @@ def read(body: bytes, ours: str, now: float, *, cut: bool = False) -> Rules:
             open_to_names = False
             for group in named if value else ():
                 group.rules.append((word == "allow", value))
-    group = us if us.named else everyone
-    return Rules(
-        now + MAX_AGE,
-        size=len(body),
-        delay=None if group.delay is None else min(group.delay, MAX_CRAWL_DELAY),
-        sitemaps=tuple(filter(None, sitemaps)),
-        _patterns=Patterns(group.rules) if group.rules else None,
-    )
+                group.lines.append(number)
+    return us if us.named else everyone, sitemaps
 
 
 def allow_all(now: float) -> Rules:
@@ -175,14 +228,20 @@ def deny_all(why: str, now: float) -> Rules:
     return Rules(now + RECHECK, denial=why)
 
 
-def _lines(body: bytes) -> Iterator[tuple[str, str]]:
-    """Yield what each line that we know is about, and its value: a character an octet."""
+def _text(body: bytes) -> str:
+    """Return a body with line feeds for ends of lines, and a character an octet."""
     if body.startswith(_UTF16_BOMS) and b"\0" in body:
         body = body.decode("utf-16", "replace").encode()
     elif mark := _BOM.match(body):
         body = body[mark.end() :]
-    text = body.replace(b"\0", b"").replace(b"\r", b"\n").decode("latin-1")
-    for line in text.split("\n"):
+    body = body.replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return body.decode("latin-1")
+
+
+def _lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Yield the number of each line that we know, what it is about, and its value."""
+    for number, line in enumerate(text.split("\n"), 1):
         match = _LINE.match(line[:MAX_LINE])
         if match is not None:
-            yield _WORDS[match[1].lower()], (match[2] or match[3] or "").strip(_SPACE)
+            value = (match[2] or match[3] or "").strip(_SPACE)
+            yield number, _WORDS[match[1].lower()], value

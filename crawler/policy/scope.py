@@ -6,12 +6,24 @@ domain; otherwise only that page is fetched.
 
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crawler.model import Refusal, Target
 from crawler.policy import urls
 
 Kind = Literal["page", "dir", "host", "domain", "any"]
+
+
+class Decision(NamedTuple):
+    """What the scope says of a link, and which of its parts says so.
+
+    ``seed`` is the URL that has widened the scope as far as this link (None with the kind
+    ``any``, or where none has); ``pattern`` the include or exclude that decides.
+    """
+
+    refusal: Refusal | None
+    seed: str | None = None
+    pattern: str | None = None
 
 
 class Scope:
@@ -55,6 +67,20 @@ class Scope:
         if any(each.search(url) for each in self._exclude):
             return Refusal.EXCLUDE
         return None
+
+    def decide(self, url: str) -> Decision:
+        """Return what :meth:`refuses` does, and why."""
+        refusal = self.refuses(url)
+        if refusal is Refusal.SCOPE:
+            return Decision(refusal)
+        key = self._key(url)
+        fits = key.startswith if self.kind == "dir" else key.__eq__
+        seed = None
+        if self.kind != "any":
+            seed = next((each for each in self.widened if fits(self._key(each))), None)
+        decisive = () if refusal is Refusal.INCLUDE else self._exclude if refusal else self._include
+        pattern = next((each.pattern for each in decisive if each.search(url)), None)
+        return Decision(refusal, seed, pattern)
 
     def redirected(self, target: Target, url: str) -> Refusal | None:
         """Return why the redirect of ``target`` to ``url`` may not be followed, or None.

@@ -28,6 +28,7 @@ _OTHER_SCHEME = re.compile(
     r"(?:about|blob|data|file|javascript|mailto|news|tel):(?!//|\d+(?:/|$))", re.IGNORECASE
 )
 _USERINFO = re.compile(r"(?<![^/])[^/?#]*@")  # what an error must not quote
+_BEFORE_HOST = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?(?://)?)[^/?#\\]*@", re.IGNORECASE)
 _SCHEMES = ("http://", "https://")
 
 
@@ -86,9 +87,9 @@ def seed(text: str) -> Seed:
     port other than 443. Raises ValueError with a sentence for people.
     """
     typed = text.strip()
-    shown = repr((_USERINFO.sub("", typed) if "//" in typed else typed.rpartition("@")[2])[:200])
+    quoted = repr((_USERINFO.sub("", typed) if "//" in typed else typed.rpartition("@")[2])[:200])
     if typed.startswith(("/", "./", "../")) and not typed.startswith("//"):
-        raise ValueError(f"not a URL: {shown} (a file of URLs is read with --input)")
+        raise ValueError(f"not a URL: {quoted} (a file of URLs is read with --input)")
     if other := _OTHER_SCHEME.match(typed):
         raise ValueError(f"only http and https can be crawled, not {other[0]}")
     if typed.startswith("//"):
@@ -98,14 +99,46 @@ def seed(text: str) -> Seed:
     try:
         url = URL(typed)
     except ValueError:
-        raise ValueError(f"not a URL: {shown}") from None
+        raise ValueError(f"not a URL: {quoted}") from None
     if not url.href.startswith(_SCHEMES):
-        raise ValueError(f"only http and https can be crawled: {shown}")
+        raise ValueError(f"only http and https can be crawled: {quoted}")
     userinfo = (unquote(url.username), unquote(url.password)) if "@" in url.href else None
     href = canonical(url.href)
     if href is None:
-        raise ValueError(f"not a URL: {shown}")
+        raise ValueError(f"not a URL: {quoted}")
     return Seed(href, userinfo if userinfo != ("", "") else None)
+
+
+def normalised(typed: str, canon: Canon) -> tuple[str, list[str]]:
+    """Return the canonical URL of a seed as people type it, and in words what has been done.
+
+    Raises ValueError with a sentence for people.
+    """
+    parsed = seed(typed)
+    url, bare = canon.of(parsed.url).url, _BEFORE_HOST.sub(r"\1", typed.strip())
+    done = []
+    if not _SCHEME.match(bare):
+        done.append(f"{url.partition(':')[0]} is meant")
+    if parsed.userinfo is not None:
+        done.append("user and password are not part of it")
+    rest, _, fragment = bare.partition("#")
+    if fragment:
+        done.append(f"#{fragment} is for browsers")
+    authority = re.split(r"[/?\\]", _SCHEME.sub("", rest).lstrip("/"), maxsplit=1)[0]
+    if re.search(r":\d+$", authority) and not re.search(r":\d+$", site(url)):
+        done.append(f"{authority[authority.rindex(':') :]} is the default port")
+    dropped = set(_names(parsed.url)) - set(_names(url))
+    if dropped:
+        done.append(f"--drop-params takes {', '.join(sorted(dropped))} off")
+    if not done and url not in (bare, bare + "/"):
+        done.append("spelt as the URL standard has it")
+    return url, done
+
+
+def _names(url: str) -> list[str]:
+    """Return the names of a URL's query parameters."""
+    query = url.partition("?")[2]
+    return [unquote(pair.partition("=")[0]) for pair in query.split("&") if pair]
 
 
 def origin(url: str) -> str:

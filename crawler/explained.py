@@ -1,0 +1,237 @@
+"""Why a URL is, or is not, in a crawl: the crawl's own decisions, made for that URL alone.
+
+What can be known without asking anyone is asked of the rooms that decide it in a crawl; what
+comes then is seen in a crawl of that one URL (:mod:`crawler.visited`).
+"""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from crawler.app import plan, recalled
+from crawler.checked import check
+from crawler.errors import BadSetting
+from crawler.explanation import (
+    BudgetTold,
+    DepthTold,
+    EndTold,
+    Explanation,
+    PassEnd,
+    ScopeTold,
+    StateTold,
+    StepTold,
+)
+from crawler.frontier.inquiry import Account, Inquiry
+from crawler.frontier.trail import Begun, Trail
+from crawler.model import Known, Past, Reason, Refusal, Target
+from crawler.policy import traps, urls
+from crawler.policy.scope import Scope
+from crawler.policy.urls import Canon
+from crawler.record import moment
+from crawler.seeds import Seed, Seeds
+from crawler.settings import Settings
+from crawler.telling import Telling
+from crawler.visited import Visitor
+
+TOLD = 5
+"""Seeds that are named."""
+
+PATIENCE = 10.0
+"""Seconds that a pause (a Crawl-delay, say) may take, if nobody says more."""
+
+NOTHING = Begun((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the state of a crawl says of it: nothing, where there is none (yet)."""
+
+    path: str
+    account: Account | None = None
+    begun: Begun = NOTHING
+
+    @classmethod
+    def of(cls, path: str | None, *, required: bool) -> "Remembered":
+        """Look into a state. Raises InputMissing if there is none and one is ``required``."""
+        if path is None or (not required and not Path(path).exists()):
+            return cls("")
+        with Inquiry(path) as inquiry:
+            return cls(path, inquiry.account(), inquiry.begun())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the crawl was begun with."""
+        return {} if self.account is None else recalled(self.account.asked)
+
+    def trail(self, url: str) -> Trail | None:
+        """Return what is known of a canonical URL."""
+        if self.account is None:
+            return None
+        with Inquiry(self.path) as inquiry:
+            return inquiry.trail(url)
+
+
+async def explain(
+    settings: Settings, typed: str, given: Sequence[str] = (), *, offline: bool = False
+) -> Explanation:
+    """Return why the URL that someone ``typed`` is, or is not, in the crawl of ``settings``.
+
+    What the state was begun with takes the place of settings, but for those ``given`` on the
+    command line. With ``offline`` no one is asked anything. Raises CrawlError.
+    """
+    remembered = Remembered.of(settings.state, required="state" in given)
+    begun, then = remembered.begun, remembered.settings
+    if then:
+        kept = {name: value for name, value in then.items() if name not in given}
+        if {"seeds", "input"} & {*given}:
+            begun = NOTHING
+            kept.pop("seeds", None)
+        else:
+            kept["input"] = None
+        settings = replace(settings, **kept)
+    checked = check(settings)
+    canon = Canon(settings.drop_params)
+    try:
+        url, normalised = urls.normalised(typed, canon)
+    except ValueError as error:
+        raise BadSetting(str(error)) from None
+    seeds = await _seeds(settings, begun, canon, typed)
+    trail = remembered.trail(url)
+    planned = plan(checked, Past(seeds=list(seeds), widened=begun.widened))
+    scope = _scope(planned.scope, url, exempt=url in seeds or (trail is not None and trail.exempt))
+    depth = 0 if url in seeds else None if trail is None else trail.distance
+    early = _early(url, settings, scope, depth, trail)
+    told = Telling()
+    if early is None and not offline:
+        link = canon.of(url)
+        seed = next(iter(seeds)) if scope.seed is None else scope.seed
+        target = Target(
+            url,
+            link.site,
+            link.fp,
+            url if url in seeds else seed,
+            None,
+            1 if depth is None else depth,
+        )
+        patience = settings.max_wait if "max_wait" in given else PATIENCE
+        visitor = Visitor(target, list(seeds.values()), _known(trail), patience)
+        told = Telling.of(target, await visitor.visit(checked, planned), planned, patience)
+    account = remembered.account
+    return Explanation(
+        url=url,
+        normalised=normalised,
+        otherwise=_otherwise(then, settings),
+        seed=url in seeds,
+        seeds=list(seeds)[:TOLD],
+        n_seeds=len(seeds),
+        scope=scope,
+        depth=DepthTold(depth=depth, limit=settings.depth),
+        trap=traps.trap(url),
+        robots=told.robots,
+        budget=BudgetTold(
+            max_pages=settings.max_pages,
+            pages=None if account is None else account.tally.fetched,
+            max_time=settings.max_time,
+            max_size=settings.max_size,
+        ),
+        requests=told.requests,
+        page=told.page,
+        end=early or (told.ends[0] if told.ends else EndTold(url=url, type="unknown")),
+        further=told.ends[1:],
+        state=None if account is None else _state(remembered.path, account, trail),
+    )
+
+
+async def _seeds(settings: Settings, begun: Begun, canon: Canon, typed: str) -> dict[str, Seed]:
+    """Return the seeds by their canonical URLs; where there are none the URL is one itself."""
+    found = {url: Seed(url, None) for url in begun.seeds}
+    texts = settings.seeds
+    if not texts and settings.input is None:
+        texts = () if found else (typed,)
+    if texts or settings.input is not None:
+        async for batch in Seeds(texts, settings.input).batches():
+            found |= {canon.of(seed.url).url: seed for seed in batch}
+    return found
+
+
+def _scope(scope: Scope, url: str, *, exempt: bool) -> ScopeTold:
+    decision = scope.decide(url)
+    return ScopeTold(
+        kind=scope.kind,
+        refusal=decision.refusal,
+        seed=decision.seed,
+        pattern=decision.pattern,
+        exempt=exempt,
+    )
+
+
+def _early(
+    url: str, settings: Settings, scope: ScopeTold, depth: int | None, trail: Trail | None
+) -> EndTold | None:
+    """Return what comes of a URL that is not even asked about, or None."""
+    if scope.refusal is not None and not scope.exempt:
+        return EndTold(url=url, type="refused", reason=scope.refusal)
+    least = 1 if depth is None else depth
+    if settings.depth is not None and least > settings.depth:
+        return EndTold(url=url, type="refused", reason=Refusal.DEPTH.value)
+    fresh = None if settings.max_age is None else time.time() - settings.max_age
+    answer = None if trail is None else trail.answer
+    if fresh is not None and answer is not None and answer.fetched >= fresh:
+        return EndTold(url=url, type="skip", reason=Reason.FRESH.value)
+    if (why := traps.trap(url)) is not None:
+        return EndTold(url=url, type="skip", reason=Reason.TRAP.value, message=why)
+    return None
+
+
+def _known(trail: Trail | None) -> Known | None:
+    """Return what tells a page that is gone from one that never was.
+
+    Validators are none of it: a page that is asked for with them does not say what it is.
+    """
+    answer = None if trail is None else trail.answer
+    return None if answer is None else Known(page=answer.verdict == "page")
+
+
+def _otherwise(then: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Return the flags that are otherwise than in the state's crawl, in words."""
+    now = asdict(settings)
+    return [
+        f"--{name.replace('_', '-')} is {_shown(now[name])} here, {_shown(value)} in the state"
+        for name, value in then.items()
+        if now[name] != value and name != "text"
+    ]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return shlex.join(value) or "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value is None else str(value)
+
+
+def _state(path: str, account: Account, trail: Trail | None) -> StateTold:
+    if trail is None:
+        return StateTold(path=path, passes=account.run, known=False)
+    answer = trail.answer
+    return StateTold(
+        path=path,
+        passes=account.run,
+        known=True,
+        met=trail.run,
+        ends=[
+            PassEnd(since=each.since, type=each.verdict, status=each.status, reason=each.why)
+            for each in trail.ends
+        ],
+        changes=[(each.run, each.kind) for each in trail.changes],
+        fetched=None if answer is None else moment(answer.fetched),
+        fetched_pass=None if answer is None else answer.run,
+        conditional=answer is not None and (answer.etag or answer.modified) is not None,
+        via=trail.via,
+        linked=trail.linked,
+        sources=list(trail.sources),
+        way=[StepTold(url=step.url, by=step.by) for step in trail.path],
+    )
