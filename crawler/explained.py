@@ -4,10 +4,11 @@ What can be known without asking anyone is asked of the rooms that decide it in 
 comes then is seen in a crawl of that one URL (:mod:`crawler.visited`).
 """
 
+import dataclasses
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ TOLD = 5
 
 PATIENCE = 10.0
 """Seconds that a pause (a Crawl-delay, say) may take, if nobody says more."""
+
+UNMET = "no link that was followed leads to it"
 
 NOTHING = Begun((), ())
 
@@ -91,7 +94,7 @@ async def explain(
             kept.pop("seeds", None)
         else:
             kept["input"] = None
-        settings = replace(settings, **kept)
+        settings = dataclasses.replace(settings, **kept)
     checked = check(settings)
     canon = Canon(settings.drop_params)
     try:
@@ -120,10 +123,14 @@ async def explain(
         visitor = Visitor(target, list(seeds.values()), _known(trail), patience)
         told = Telling.of(target, await visitor.visit(checked, planned), planned, patience)
     account = remembered.account
+    otherwise = _otherwise(then, settings)
+    ends = [early] if early is not None else told.ends
+    if account is not None and account.ended == "drained" and not (url in seeds or early or trail):
+        ends = [*([] if otherwise else [EndTold(url=url, type="unmet", message=UNMET)]), *ends]
     return Explanation(
         url=url,
         normalised=normalised,
-        otherwise=_otherwise(then, settings),
+        otherwise=otherwise,
         seed=url in seeds,
         seeds=list(seeds)[:TOLD],
         n_seeds=len(seeds),
@@ -139,8 +146,8 @@ async def explain(
         ),
         requests=told.requests,
         page=told.page,
-        end=early or (told.ends[0] if told.ends else EndTold(url=url, type="unknown")),
-        further=told.ends[1:],
+        end=ends[0] if ends else EndTold(url=url, type="unknown"),
+        further=ends[1:],
         state=None if account is None else _state(remembered.path, account, trail),
     )
 

@@ -15,7 +15,9 @@ _Count = Annotated[int, Meta(ge=0)]
 _Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
 _Fault = Annotated[str, Meta(extra_json_schema={"enum": [*Fault]})]
 
-EndType = Literal["page", "redirect", "error", "gone", "skip", "refused", "left", "unknown"]
+EndType = Literal[
+    "page", "redirect", "error", "gone", "skip", "refused", "unmet", "left", "unknown"
+]
 
 
 class ScopeTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,8 +110,9 @@ class EndTold(msgspec.Struct, frozen=True, kw_only=True):
     type: Annotated[
         EndType,
         Meta(
-            description="The type of its record; refused: links to it are not followed; left: "
-            "its turn does not come; unknown: that was not asked."
+            description="The type of its record; refused: links to it are not followed; unmet: "
+            "the state's crawl has ended and has not met it; left: its turn does not come; "
+            "unknown: that was not asked."
         ),
     ]
     reason: Annotated[
@@ -189,6 +192,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     page: PageTold | None = None
     end: EndTold
     further: Annotated[
-        list[EndTold], Meta(description="What comes of the URLs that it redirects to.")
+        list[EndTold],
+        Meta(description="What comes of the URLs that it redirects to; of itself, if it were met."),
     ] = []
     state: StateTold | None = None

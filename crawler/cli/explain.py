@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from crawler import settings as s
 from crawler.cli.configured import Configured, blame
 from crawler.cli.crawl import crawl, make
+from crawler.errors import BadSetting, CrawlError, Exit
 
 if TYPE_CHECKING:
     from crawler.explanation import Explanation
@@ -39,6 +40,13 @@ class _Explain(Configured):
                     f"{param.opts[-1]} is for crawl: it changes nothing here", ctx
                 )
         return rest
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the exit codes, those of ``crawl`` that it may end with."""
+        explained = ("0", "it could be explained, whatever comes of the URL")
+        others = (Exit.USAGE, Exit.NO_SEED, Exit.NO_INPUT, Exit.CANNOT_CREATE, Exit.CONFIG)
+        with formatter.section("Exit codes"):
+            formatter.write_dl([explained, *((str(int(code)), code.meaning) for code in others)])
 
 
 def _typed(ctx: click.Context, name: str) -> bool:
@@ -83,7 +91,6 @@ def explain(ctx: click.Context, /, *, url: str, offline: bool, as_json: bool, **
     settings = s.Settings(**{name: value for name, value in wanted.items() if name in USED})
     import asyncio
 
-    from crawler.errors import BadSetting, CrawlError, Exit
     from crawler.explained import explain as explained
     from crawler.report.stderr import Stderr
 

@@ -160,6 +160,8 @@ def _page(page: PageTold) -> Iterator[str]:
 
 def _end(end: EndTold, of: int) -> str:
     about = f"{end.url}: " if of else ""
+    if end.type == "unmet":
+        return f"not in the crawl: {end.message}; if it were met:"
     if end.type == "unknown":
         return "not refused; what is there was not asked (--offline)"
     if end.type == "refused":
