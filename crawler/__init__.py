@@ -14,12 +14,15 @@ The rooms, from the door inwards; each imports only rooms below it, and
 
     cli                       words and exit codes
     session, api, saved       a run of the command; one from Python; pages from files
+    explained                 why one URL is, or is not, in a crawl
+    telling, visited          what is seen of a crawl of one URL, which is that crawl
     app, ending               the one place where rooms are joined; what a run came to
     checked                   settings that were looked at closely
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
     schema selected           what is written, for machines; what is kept of pages
+    explanation               each decision about one URL, as it is told
     record recipe destination what is written; what is taken out of pages; where it goes
     model errors atomic       the values that travel; files written whole or not at all
 """

@@ -381,7 +381,7 @@ def test_the_page_and_its_size(origin: str) -> None:
     assert found.page is not None
     page = found.page
     assert (page.use, page.title, page.canonical) == ("html", "New", f"{origin}/a")
-    assert (page.robots, page.followed, page.refused) == (["nofollow"], 0, {"nofollow": 1})
+    assert (page.robots, page.followed, page.refused) == (["nofollow"], 0, {"nofollow": 2})
 
     found = told(f"{origin}/big", origin, max_size=1_000)
     (request,) = found.requests

@@ -316,3 +316,48 @@ def test_without_an_answer_everything_is_denied_for_half_an_hour() -> None:
 
     assert rules.refuses(HOME + "/") == "robots.txt answered 503"
     assert rules.expires == 10.0 + HOUR / 2
+
+
+LINES = st.lists(
+    st.sampled_from(
+        ["User-agent: *", "User-agent: us", "User-agent: them", "Allow: /a", "Disallow: /a*b",
+         "Disallow: /", "Allow: /*.html$", "Disallow: /a?x=%2F", "Allow: /index.html",
+         "Disallow:", "# Disallow: /a", "Crawl-delay: 3", "", "Disallow: /a", "Allow: /a*b"]
+    ),
+    max_size=12,
+)  # fmt: skip
+PATHS = st.sampled_from(["/", "/a", "/ab", "/a/b.html", "/a?x=/", "/a?x=%2F", "/x", "/robots.txt"])
+
+
+@given(LINES, PATHS, st.sampled_from(["\n", "\r\n", "\r"]))
+def test_the_line_that_is_cited_is_the_one_that_decides(
+    lines: list[str], path: str, end: str
+) -> None:
+    """Without it the answer is another one, or one that another line gives as well."""
+    body, url = end.join(lines).encode(), "https://example.com" + path
+    cited = robots.cite(body, "us", url)
+    rules = robots.read(body, "us", 0.0)
+
+    assert cited.allows == (rules.refuses(url) is None)
+    assert cited.delay == rules.delay
+    if cited.line is None:
+        assert cited.allows
+        return
+    assert lines[cited.line - 1] == cited.text
+    assert (cited.text or "").startswith("Allow" if cited.allows else "Disallow")
+    alone = f"User-agent: *{end}{cited.text}".encode()
+    assert (robots.read(alone, "us", 0.0).refuses(url) is None) == cited.allows
+    again = robots.cite(end.join(lines[: cited.line]).encode(), "us", url)
+    if again.group == cited.group:
+        assert (again.line, again.text) == (cited.line, cited.text)
+
+
+def test_what_is_cited_of_a_robots_txt() -> None:
+    body = b"\xef\xbb\xbfUser-agent: them\nAllow: /\nuser-agent: US/1\ndisallow: /\xc3\xbc # no\n"
+    url = "https://example.com/%C3%BC"
+
+    assert robots.cite(body, "us", url) == robots.Citation("us", False, 4, "disallow: /ü # no")
+    assert robots.cite(body, "we", url) == robots.Citation(None, True)
+    assert robots.cite(body, "them", url) == robots.Citation("them", True, 2, "Allow: /")
+    assert robots.cite(body, "us", url, cut=True).line == 4
+    assert robots.cite(body[:-1], "us", url, cut=True) == robots.Citation("us", True)

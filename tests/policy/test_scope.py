@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from crawler.model import Refusal
 from crawler.policy.scope import Kind, Scope, same_domain
@@ -176,3 +178,40 @@ def test_a_seed_that_comes_home_by_way_of_a_foreign_host_widens_the_scope() -> N
 def test_hosts_of_one_owner_share_a_registrable_domain(one: str, other: str, same: bool) -> None:
     assert same_domain(one, other) is same
     assert same_domain(other, one) is same
+
+
+HOSTS = st.sampled_from(["example.com", "www.example.com", "example.org", "example.com:81"])
+FOLDERS = st.sampled_from(["/", "/a", "/a/", "/a/b", "/b/c?d", "/ab"])
+URLS = st.builds("https://{}{}".format, HOSTS, FOLDERS)
+REGEXES = st.lists(st.sampled_from(["a", "b$", "www", "org/", "x"]).map(re.compile), max_size=2)
+
+
+@given(
+    st.sampled_from(["page", "dir", "host", "domain", "any"]),
+    st.lists(URLS, max_size=3), REGEXES, REGEXES, URLS,
+)  # fmt: skip
+def test_what_decides_is_named_and_the_decision_is_the_same(
+    kind: Kind,
+    seeds: list[str],
+    include: list[re.Pattern[str]],
+    exclude: list[re.Pattern[str]],
+    url: str,
+) -> None:
+    scope = Scope(kind, include, exclude)
+    for seed in seeds:
+        scope.widen(seed)
+    refusal, seed_, pattern = scope.decide(url)
+
+    assert refusal == scope.refuses(url)
+    if refusal is Refusal.SCOPE:
+        assert seed_ is None
+    elif kind != "any":
+        assert seed_ is not None
+        alone = Scope(kind)
+        alone.widen(seed_)
+        assert alone.refuses(url) is None
+    wanted = exclude if refusal is Refusal.EXCLUDE else include if refusal is None else []
+    assert (pattern is None) == (not wanted)
+    if pattern is not None:
+        assert pattern in [each.pattern for each in wanted]
+        assert re.search(pattern, url)
