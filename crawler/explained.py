@@ -27,7 +27,7 @@ from crawler.explanation import (
 )
 from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.trail import Begun, Trail
-from crawler.model import Known, Past, Reason, Refusal, Target
+from crawler.model import Gone, Known, Past, Reason, Refusal, Target
 from crawler.policy import traps, urls
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
@@ -42,8 +42,6 @@ TOLD = 5
 
 PATIENCE = 10.0
 """Seconds that a pause (a Crawl-delay, say) may take, if nobody says more."""
-
-UNMET = "no link that was followed leads to it"
 
 NOTHING = Begun((), ())
 
@@ -125,8 +123,8 @@ async def explain(
     account = remembered.account
     otherwise = _otherwise(then, settings)
     ends = [early] if early is not None else told.ends
-    if account is not None and account.ended == "drained" and not (url in seeds or early or trail):
-        ends = [*([] if otherwise else [EndTold(url=url, type="unmet", message=UNMET)]), *ends]
+    if account is not None and early is None and not otherwise:
+        ends = [*_standing(url, account, trail, seed=url in seeds), *ends]
     return Explanation(
         url=url,
         normalised=normalised,
@@ -191,6 +189,27 @@ def _early(
     if (why := traps.trap(url)) is not None:
         return EndTold(url=url, type="skip", reason=Reason.TRAP.value, message=why)
     return None
+
+
+def _standing(url: str, account: Account, trail: Trail | None, *, seed: bool) -> list[EndTold]:
+    """Return why the last pass of a state has not asked for a URL, if it has not."""
+    run = account.run
+    if trail is None or trail.run < run:
+        if seed or account.ended != "drained":
+            return []
+        why = f"no link that was followed in pass {run} leads to it"
+        return [EndTold(url=url, type="unmet", message=why)]
+    last = trail.ends[-1]
+    if last.why == Gone.UNLINKED:
+        why = f"nothing led to it any more in pass {run}"
+        return [EndTold(url=url, type="gone", reason=last.why, message=why)]
+    if last.verdict is not None:
+        return []
+    if account.ended is None:
+        why = f"pass {run} has not ended, and its turn has not come"
+        return [EndTold(url=url, type="left", reason="unfinished", message=why)]
+    why = f"pass {run} had its {account.tally.fetched:,} pages (-n) before its turn came"
+    return [EndTold(url=url, type="left", reason=account.ended, message=why)]
 
 
 def _known(trail: Trail | None) -> Known | None:

@@ -193,6 +193,9 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     end: EndTold
     further: Annotated[
         list[EndTold],
-        Meta(description="What comes of the URLs that it redirects to; of itself, if it were met."),
+        Meta(
+            description="What comes of the URLs that it redirects to; of itself, if it were "
+            "asked for."
+        ),
     ] = []
     state: StateTold | None = None

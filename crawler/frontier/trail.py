@@ -166,7 +166,7 @@ def shortest(db: sqlite3.Connection, row: int, run: int) -> list[tuple[int, bool
     """Return the path with the fewest links from a seed of pass ``run`` to a row, both included.
 
     Each step is a row, and whether a redirect or a sitemap led to it; these cost nothing. The
-    links of each page are read once at most; memory is ten bytes a URL of the state.
+    links of each page are read once at most; memory is a dozen bytes a URL.
     """
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()
     state, hops = bytearray(last + 1), bytearray(last + 1)

@@ -60,8 +60,10 @@ def _rows(told: Explanation) -> Iterator[tuple[str, str]]:
         yield "request", _request(request)
     if told.page is not None:
         yield from (("page", text) for text in _page(told.page))
-    for end in (told.end, *told.further):
-        yield "end", _end(end, of=len(told.further))
+    instead = bool(told.further) and told.further[0].url == told.end.url
+    yield "end", _end(told.end) + ("; if it were asked for:" if instead else "")
+    for end in told.further:
+        yield "end", f"{end.url}: {_end(end)}"
     if told.state is not None:
         yield from (("state", text) for text in _state(told.state))
         yield from (("path", f"{_BY[step.by]}{step.url}") for step in told.state.way)
@@ -158,17 +160,15 @@ def _page(page: PageTold) -> Iterator[str]:
         )
 
 
-def _end(end: EndTold, of: int) -> str:
-    about = f"{end.url}: " if of else ""
-    if end.type == "unmet":
-        return f"not in the crawl: {end.message}; if it were met:"
+def _end(end: EndTold) -> str:
     if end.type == "unknown":
         return "not refused; what is there was not asked (--offline)"
     if end.type == "refused":
         return f"refused ({end.reason}): {_REFUSALS[end.reason or '']}"
+    kind = "not met" if end.type == "unmet" else end.type
     reason = f" ({end.reason})" if end.reason else ""
     arrow = " to " if end.type == "redirect" else ": "
-    return f"{about}{end.type}{reason}" + (f"{arrow}{end.message}" if end.message else "")
+    return f"{kind}{reason}" + (f"{arrow}{end.message}" if end.message else "")
 
 
 def _state(state: StateTold) -> Iterator[str]:
