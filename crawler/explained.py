@@ -7,7 +7,7 @@ comes then is seen in a crawl of that one URL (:mod:`crawler.visited`).
 import dataclasses
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.trail import Begun, Trail
 from crawler.model import Gone, Known, Past, Reason, Refusal, Target
 from crawler.policy import traps, urls
-from crawler.policy.scope import Scope
+from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
 from crawler.record import moment
 from crawler.seeds import Seed, Seeds
@@ -104,7 +104,7 @@ async def explain(
     planned = plan(checked, Past(seeds=list(seeds), widened=begun.widened))
     scope = _scope(planned.scope, url, exempt=url in seeds or (trail is not None and trail.exempt))
     depth = 0 if url in seeds else None if trail is None else trail.distance
-    early = _early(url, settings, scope, depth, trail)
+    early = _early(url, settings, seeds, scope, depth, trail)
     told = Telling()
     if early is None and not offline:
         link = canon.of(url)
@@ -174,11 +174,20 @@ def _scope(scope: Scope, url: str, *, exempt: bool) -> ScopeTold:
 
 
 def _early(
-    url: str, settings: Settings, scope: ScopeTold, depth: int | None, trail: Trail | None
+    url: str,
+    settings: Settings,
+    seeds: Iterable[str],
+    scope: ScopeTold,
+    depth: int | None,
+    trail: Trail | None,
 ) -> EndTold | None:
     """Return what comes of a URL that is not even asked about, or None."""
     if scope.refusal is not None and not scope.exempt:
-        return EndTold(url=url, type="refused", reason=scope.refusal)
+        why = None
+        if scope.refusal == Refusal.SCOPE and scope.kind == "host" and trail is None:
+            near = next((seed for seed in seeds if same_domain(seed, url)), None)
+            why = near and f"it would, if {near} redirected to {urls.origin(url)}/"
+        return EndTold(url=url, type="refused", reason=scope.refusal, message=why)
     least = 1 if depth is None else depth
     if settings.depth is not None and least > settings.depth:
         return EndTold(url=url, type="refused", reason=Refusal.DEPTH.value)

@@ -30,7 +30,7 @@ class Telling:
     @classmethod
     def of(cls, target: Target, seen: Visited, planned: Plan, patience: float) -> "Telling":
         """Tell of a visit to ``target`` that would not wait longer than ``patience``."""
-        ends = [_end(record) for record in seen.records]
+        ends = [_end(record) for record in seen.records if record["type"] in list(Verdict)]
         chains = _chains(seen, planned)
         met = list(dict.fromkeys((target.url, *(end.url for end in ends))))
         told = [
@@ -39,7 +39,7 @@ class Telling:
             if urls.origin(url) in chains
         ]
         if seen.reason == "max_wait":
-            url = seen.records[-1]["location"] if seen.records else target.url
+            url = (ends[-1].message if ends else None) or target.url
             why = f"its turn does not come within {patience:g} s (--max-wait)"
             ends.append(EndTold(url=url, type="left", reason=seen.reason, message=why))
         return cls(told, _requests(target, seen, planned), _page(seen), ends)

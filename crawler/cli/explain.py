@@ -22,8 +22,8 @@ USED = {
     "seeds", "input", "depth", "scope", "include", "exclude", "drop_params", "nofollow", "sitemap",
     "max_pages", "max_time", "max_size", "max_wait", "max_age", "delay", "timeout",
     "connect_timeout", "retries", "parsers", "user_agent", "header", "cookie", "cookie_jar", "auth",
-    "digest", "netrc", "proxy", "insecure", "resolve", "ignore_robots", "allow_private", "text",
-    "state",
+    "digest", "netrc", "proxy", "insecure", "resolve", "ignore_robots", "allow_private", "recipe",
+    "text", "state",
 }  # fmt: skip
 """The settings that a URL's way depends on. Others may stand in a file and change nothing."""
 

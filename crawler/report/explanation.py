@@ -112,6 +112,8 @@ def _robots(robots: RobotsTold, of: int) -> str:
         place += f" (where {robots.places[0]} redirects to)"
     about = f" {robots.url}" if of > 1 else ""
     says = ("allowed" if robots.allowed else "disallowed") + about
+    if robots.error is not None and robots.status is None:
+        return f"not known{about}: {place} could not be had ({robots.error})"
     if robots.error is not None:
         return f"{says}: {place} could not be had ({robots.error})"
     if robots.bytes is None:
@@ -164,7 +166,8 @@ def _end(end: EndTold) -> str:
     if end.type == "unknown":
         return "not refused; what is there was not asked (--offline)"
     if end.type == "refused":
-        return f"refused ({end.reason}): {_REFUSALS[end.reason or '']}"
+        more = f"; {end.message}" if end.message else ""
+        return f"refused ({end.reason}): {_REFUSALS[end.reason or '']}{more}"
     kind = "not met" if end.type == "unmet" else end.type
     reason = f" ({end.reason})" if end.reason else ""
     arrow = " to " if end.type == "redirect" else ": "

@@ -266,6 +266,16 @@ def test_the_scope(
     assert not scope.exempt
 
 
+def test_where_a_redirect_of_a_seed_would_widen_the_scope() -> None:
+    near = told("https://www.example.com/x", "https://example.com", offline=True)
+    far = told("https://example.org/x", "https://example.com", offline=True)
+
+    assert near.end.message == (
+        "it would, if https://example.com/ redirected to https://www.example.com/"
+    )
+    assert far.end.message is None
+
+
 def test_a_seed_is_exempt_from_the_scope_but_not_from_robots(origin: str) -> None:
     found = told(f"{origin}/cellar", f"{origin}/cellar", exclude=("cellar",))
 
@@ -376,12 +386,18 @@ def test_a_guarded_address_is_told(web: Web) -> None:
     assert web.log == []
 
 
-def test_the_page_and_its_size(origin: str) -> None:
+def test_the_page_and_its_size(origin: str, tmp_path: Path) -> None:
     found = told(f"{origin}/new", origin)
     assert found.page is not None
     page = found.page
     assert (page.use, page.title, page.canonical) == ("html", "New", f"{origin}/a")
     assert (page.robots, page.followed, page.refused) == (["nofollow"], 0, {"nofollow": 2})
+
+    (tmp_path / "recipe.toml").write_text('follow = ".next"\neach = "a"\n[fields]\nto = ""\n')
+    found = told(f"{origin}/a", origin, recipe=str(tmp_path / "recipe.toml"))
+    assert found.page is not None
+    assert (found.page.followed, found.page.refused) == (0, {"recipe": 2})
+    assert (found.end.type, found.further) == ("page", [])
 
     found = told(f"{origin}/big", origin, max_size=1_000)
     (request,) = found.requests
