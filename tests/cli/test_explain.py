@@ -554,7 +554,8 @@ def graph_in(
         if dice.random() < 0.8:
             links[row] = found, hop
             db.execute(
-                "INSERT INTO page VALUES (?, NULL, NULL, ?, 'page', 200, ?, 0, NULL, 0, 1, 0)",
+                "INSERT INTO page (id, links, verdict, hop, depth, fetched, pass, stamp) "
+                "VALUES (?, ?, 'page', ?, 0, 0, 1, 0)",
                 (row, pack(found), hop),
             )
     return links, starts
