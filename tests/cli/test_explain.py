@@ -667,7 +667,7 @@ def test_a_file_and_the_environment_are_read(crawled: Crawled, tmp_path: Path) -
         (["http://"], 2, ["not a URL"]),
         ([], 2, ["Missing argument 'URL'", "crawler explain --help"]),
         (["example.com", "-o", "x"], 2, ["--output is for crawl"]),
-        (["example.com", "--max-age", "1d"], 2, ["go with --state"]),
+        (["example.com", "--max-age", "1d"], 2, ["goes with --state"]),
         (["example.com", "-i", "none.txt"], 66, ["none.txt"]),
         (["example.com", "mailto:me@example.com"], 65, ["no usable seed"]),
     ],
