@@ -17,8 +17,8 @@ QUESTIONS = "passes | links out URL | links in URL | broken | redirects | orphan
 @click.argument("file", shell_complete=files)
 @click.argument("question", nargs=-1, metavar=f"[{QUESTIONS}]")
 @click.option("--sql", metavar="QUERY",
-              help="Ask the file in SQL: tables url, site, page, link, pass, change, output, "
-              "asked, seen; the README has their columns. Nothing can be changed.")  # fmt: skip
+              help="Ask the file in SQL: tables url, site, page, link, pass, change, former, "
+              "output, asked, seen; the README has their columns. It only looks.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) -> int:
     """Show how far the crawl in a state FILE is, or answer a question about it.
