@@ -15,7 +15,6 @@ The rooms, from the door inwards; each imports only rooms below it, and
     cli                       words and exit codes
     session, api, saved       a run of the command; one from Python; pages from files
     explained                 why one URL is, or is not, in a crawl
-    telling, visited          what is seen of a crawl of one URL, which is that crawl
     app, ending               the one place where rooms are joined; what a run came to
     checked                   settings that were looked at closely
     engine                    the only room with concurrency

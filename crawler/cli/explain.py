@@ -91,7 +91,7 @@ def explain(ctx: click.Context, /, *, url: str, offline: bool, as_json: bool, **
     settings = s.Settings(**{name: value for name, value in wanted.items() if name in USED})
     import asyncio
 
-    from crawler.explained import explain as explained
+    from crawler.explained.decisions import explain as explained
     from crawler.report.stderr import Stderr
 
     stderr = Stderr()

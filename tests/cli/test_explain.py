@@ -16,7 +16,7 @@ import jsonschema_rs
 import pytest
 
 from crawler.cli.explain import USED
-from crawler.explained import explain as explained
+from crawler.explained.decisions import explain as explained
 from crawler.explanation import Explanation
 from crawler.frontier import trail
 from crawler.frontier.seen import pack

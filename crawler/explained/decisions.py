@@ -1,7 +1,7 @@
 """Why a URL is, or is not, in a crawl: the crawl's own decisions, made for that URL alone.
 
 What can be known without asking anyone is asked of the rooms that decide it in a crawl; what
-comes then is seen in a crawl of that one URL (:mod:`crawler.visited`).
+comes then is seen in a crawl of that one URL (``visited``).
 """
 
 import dataclasses
@@ -15,6 +15,8 @@ from typing import Any
 from crawler.app import plan, recalled
 from crawler.checked import check
 from crawler.errors import BadSetting
+from crawler.explained.telling import Telling
+from crawler.explained.visited import Visitor
 from crawler.explanation import (
     BudgetTold,
     DepthTold,
@@ -34,8 +36,6 @@ from crawler.policy.urls import Canon
 from crawler.record import moment
 from crawler.seeds import Seed, Seeds
 from crawler.settings import Settings
-from crawler.telling import Telling
-from crawler.visited import Visitor
 
 TOLD = 5
 """Seeds that are named."""

@@ -7,11 +7,11 @@ from typing import Any, Literal
 from msgspec import structs
 
 from crawler.app import Plan
+from crawler.explained.visited import Asked, Visited
 from crawler.explanation import EndTold, PageTold, RequestTold, RobotsTold
 from crawler.model import Failed, Fetched, Parsed, Target, Verdict
 from crawler.policy import robots, urls, verdict
 from crawler.policy.verdict import Hop
-from crawler.visited import Asked, Visited
 
 Record = Mapping[str, Any]
 
