@@ -211,26 +211,11 @@ def test_a_page_that_the_state_knows_and_that_is_no_more_is_gone(
 # One decision after another.
 
 
-@pytest.mark.parametrize(
-    ("typed", "flags", "url", "words"),
-    [
-        ("Example.COM", {}, "https://example.com/", ["https is meant"]),
-        ("localhost:81/a", {}, "http://localhost:81/a", ["http is meant"]),
-        ("https://example.com:443/a#b", {}, "https://example.com/a",
-         ["#b is for browsers", ":443 is the default port"]),
-        ("https://me:secret@example.com/@me", {}, "https://example.com/@me",
-         ["user and password are not part of it"]),
-        ("https://example.com/?utm_a=1&b=2&utm_b=3", {"drop_params": ("utm_*",)},
-         "https://example.com/?b=2", ["--drop-params takes utm_a, utm_b off"]),
-        ("https://example.com/a/../ü", {}, "https://example.com/%C3%BC",
-         ["spelt as the URL standard has it"]),
-        ("https://example.com/a?b", {}, "https://example.com/a?b", []),
-    ],
-)  # fmt: skip
-def test_the_normal_form(typed: str, flags: dict[str, Any], url: str, words: list[str]) -> None:
-    found = told(typed, offline=True, **flags)
+def test_the_normal_form() -> None:
+    found = told("Example.COM/a?utm_a=1", offline=True, drop_params=("utm_*",))
 
-    assert (found.url, found.normalised) == (url, words)
+    assert found.url == "https://example.com/a"
+    assert found.normalised == ["https is meant", "--drop-params takes utm_a off"]
     assert found.seed
     assert found.end.type == "unknown"
 

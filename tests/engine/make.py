@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from crawler.engine.crawl import Crawl, Limits, Result
 from crawler.frontier.memory import MemoryFrontier
@@ -15,12 +16,14 @@ from crawler.model import (
     Children,
     Failed,
     Fetched,
+    Holding,
     Known,
     Line,
     Mark,
     Outcome,
     Page,
     Parsed,
+    Past,
     Target,
 )
 from crawler.policy.pace import Manners
@@ -133,6 +136,26 @@ class ListSink:
         return [record for record in self.records if record["type"] == type_]
 
 
+class Remembering(MemoryFrontier):
+    """Lends URLs with what is ``known`` of them."""
+
+    known: Mapping[str, Known]
+    past: Past
+
+    async def claim(self, sites: int, per_site: int, ttl: float) -> Sequence[Holding]:
+        holdings = await super().claim(sites, per_site, ttl)
+        return [
+            replace(
+                holding,
+                leases=[
+                    replace(lease, known=self.known.get(lease.target.url))
+                    for lease in holding.leases
+                ],
+            )
+            for holding in holdings
+        ]
+
+
 @dataclass
 class Rig:
     """A crawl ready to run, and what it is made of."""
@@ -168,16 +191,24 @@ def rig(
     depth: bool = False,
     max_queued: int = 2_000_000,
     sink: ListSink | None = None,
+    known: Mapping[str, Known] | None = None,
+    past: Past | None = None,
+    only_changes: bool = False,
 ) -> Rig:
-    """Join an engine; ``scope`` are URLs whose hosts are in it (none: the whole web)."""
+    """Join an engine; ``scope`` are URLs whose hosts are in it (none: the whole web).
+
+    URLs are lent with what is ``known`` of them from the passes before.
+    """
     limits = limits or Limits()
     reach = Scope("host" if scope else "any")
     for url in scope:
         reach.widen(url)
     retry = Retry(retries, base=0.05)
-    frontier = MemoryFrontier(
+    frontier = Remembering(
         asyncio.get_running_loop().time, limits.max_pages, max_queued, by_level=depth
     )
+    frontier.known = known or {}
+    frontier.past = past or Past()
     sink = sink or ListSink()
     crawl = Crawl(
         frontier=frontier,
@@ -191,6 +222,7 @@ def rig(
         scope=reach,
         canon=CANON,
         limits=limits,
+        only_changes=only_changes,
     )
     return Rig(crawl, web, sink, frontier)
 

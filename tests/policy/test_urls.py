@@ -324,6 +324,26 @@ def test_without_parameters_to_drop_a_link_is_spelt_as_it_is() -> None:
     assert link.url == "https://example.com/dir/page?sid=1&sid=2"
 
 
+@pytest.mark.parametrize(
+    ("typed", "url", "words"),
+    [
+        ("Example.COM", "https://example.com/", ["https is meant"]),
+        ("localhost:81/a", "http://localhost:81/a", ["http is meant"]),
+        ("https://example.com:443/a#b", "https://example.com/a",
+         ["#b is for browsers", ":443 is the default port"]),
+        ("https://me:secret@example.com/@me", "https://example.com/@me",
+         ["user and password are not part of it"]),
+        ("https://example.com/?utm_a=1&b=2&utm_b=3", "https://example.com/?b=2",
+         ["--drop-params takes utm_a, utm_b off"]),
+        ("https://example.com/a/../ü", "https://example.com/%C3%BC",
+         ["spelt as the URL standard has it"]),
+        ("https://example.com/a?b", "https://example.com/a?b", []),
+    ],
+)  # fmt: skip
+def test_what_is_done_to_a_typed_url_is_said(typed: str, url: str, words: list[str]) -> None:
+    assert urls.normalised(typed, Canon(("utm_*",))) == (url, words)
+
+
 def test_a_link_knows_its_site_and_its_fingerprint() -> None:
     link = Canon(("sid",)).link(PAGE, "http://Other.example:8080/x?sid=4#y")
 
