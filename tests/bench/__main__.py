@@ -89,7 +89,8 @@ def _where() -> dict[str, str | int]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    for each in (signal.SIGTERM, signal.SIGINT):  # also where a shell has it ignored, after &
+        signal.signal(each, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(main())
     finally:  # a signal may come while a process is being started
