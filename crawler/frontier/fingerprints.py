@@ -33,9 +33,12 @@ class Fingerprints:
         self._key = secrets.randbits(64) | 1
 
     def new(self, urls: Iterable[Url]) -> list[Url]:
-        """Return those of the URLs that are new, each once; from here on they are known."""
+        """Return those of the URLs that are new, each as it came first; they are known then."""
         recent = self._recent
-        unmet = {url.fp: url for url in urls if url.fp not in recent}
+        unmet: dict[int, Url] = {}
+        for url in urls:
+            if url.fp not in recent:
+                unmet.setdefault(url.fp, url)
         if not unmet:
             return []
         recent.update(unmet.keys())

@@ -79,6 +79,16 @@ async def test_a_url_is_accepted_once(opened: Opened) -> None:
         assert sorted(await desk.claim()) == ["a/1", "a/2", "b/1"]
 
 
+async def test_of_a_seed_that_comes_twice_the_first_counts(opened: Opened) -> None:
+    async with opened() as desk:
+        first, other = target("a/1", meta=b"1"), target("a/2", meta=b"2")
+        await desk.frontier.add([first, other, target("a/1", depth=1, meta=b"3")])
+        await desk.frontier.add([target("a/2", depth=1, meta=b"4")])
+
+        await desk.claim()
+        assert [lease.target for lease in desk.leases.values()] == [first, other]
+
+
 @pytest.mark.parametrize("verdict", list(Verdict))
 async def test_a_url_that_has_ended_is_not_accepted_again(opened: Opened, verdict: Verdict) -> None:
     async with opened() as desk:
