@@ -178,7 +178,9 @@ def _scalar(param: click.Parameter, value: Any) -> str | bool:
             return value
         case int() | float() if isinstance(value, numbers):
             return str(value)
-        case str() | int() | float():
+        case str():  # it is not told: headers = "…" may have been meant for header
+            raise ValueError(f"takes {wanted}, not text")
+        case int() | float():
             raise ValueError(f"takes {wanted}, not {value!r}")
         case dict():
             raise ValueError(f"takes {wanted}, not a table")

@@ -175,7 +175,7 @@ FILES = [
     ("depth = 1.0", 1, "takes a whole number, not 1.0"),
     ("user-agent = 3", 1, "takes text, not 3"),
     ("emit = [1]", 1, "takes text, not 1"),
-    ("insecure = 'yes'", 1, "takes true or false, not 'yes'"),
+    ("insecure = 'yes'", 1, "takes true or false, not text"),
     ("insecure = 1", 1, "takes true or false, not 1"),
     ("parsers = 1.5", 1, '"auto"'),
     ("timeout = inf", 1, "500ms"),
@@ -257,6 +257,14 @@ def test_a_mistake_in_a_variable_is_78_and_names_it(
     ran = crawl("http://127.0.0.1:1/", "--retries", "0", cwd=tmp_path, **env)
 
     assert told(ran, "no-such.toml" if name == "CRAWLER_CONFIG" else name, words), ran.err
+
+
+def test_what_may_be_meant_for_another_flag_is_not_told(tmp_path: Path) -> None:
+    write(tmp_path, "headers = 'X: secret'")
+
+    for more in (["--config", "crawler.toml"], ["--config", "off"]):
+        ran = crawl("http://127.0.0.1:1/", *more, cwd=tmp_path, CRAWLER_HEADERS="X: secret")
+        assert (ran.code, "true or false" in ran.err, "secret" in ran.err) == (78, True, False)
 
 
 def test_variables_of_a_cluster_are_left_alone(web: Web) -> None:
