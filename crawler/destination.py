@@ -39,6 +39,8 @@ def read(text: str, otherwise: Format, emit: Sequence[str], known: Collection[st
     is taken for types if it can be nothing else. Raises ValueError.
     """
     name, types = _divided(text, known)
+    if not name.strip():
+        raise ValueError(f"--output {text!r} names no file")
     if name.lower().endswith((*FOREIGN, *COMPRESSIONS)) and not name.endswith(COMPRESSIONS):
         raise ValueError(f"--output {name}: the suffixes that compress are .gz and .zst")
     return Destination(name, _told(name) or otherwise, types or emit)
@@ -73,8 +75,6 @@ def _divided(text: str, known: Collection[str]) -> tuple[str, Sequence[str]]:
         raise ValueError(
             f"--output {text}: {', '.join(unknown)} is no record type; they are {', '.join(known)}"
         )
-    if not name:
-        raise ValueError(f"--output {text} names no file")
     return name, types
 
 

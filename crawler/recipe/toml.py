@@ -197,7 +197,7 @@ class _File:
         """Refuse a key that is not known, and a value of the wrong kind."""
         for key, value in table.items():
             if key not in known:
-                shown = key[:SHOWN] if key.isprintable() else repr(key[:SHOWN])
+                shown = key[:SHOWN] if key and key.isprintable() else repr(key[:SHOWN])
                 words = f"no such key{_meant(key, known)}; the keys are "
                 self._wrong(_path(where, shown), words + ", ".join(known), key)
             kind = known[key]

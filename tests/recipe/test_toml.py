@@ -91,6 +91,7 @@ BAD = [
     ("a = ", "r.toml:1: Invalid value\na = \n    ^"),
     ("[fields]\nt = 'x", "r.toml:2: "),
     ('eech = "x"', "r.toml:1: eech: no such key (did you mean 'each'?)"),
+    ('"" = "x"', "r.toml: '': no such key; the keys are url, each"),
     ('[fields]\np = {css="x", typ="int"}',
      "r.toml:2: fields.p.typ: no such key (did you mean 'type'?)"),
     ('[[section]]\n[section.fields]\np={css="x",type="itn"}',

@@ -53,7 +53,6 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
         ("a.csv:eror", "eror is no record type; they are page, item"),
         ("-:eror", "eror is no record type"),
         ("a:page,x", "x is no record type"),
-        (":page", "names no file"),
         ("a.csv.bz2", "are .gz and .zst"),
         ("a.jsonl.GZ", "are .gz and .zst"),
         ("a.xz", "are .gz and .zst"),
@@ -61,6 +60,12 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
 )
 def test_a_slip_of_the_hand(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"--output {text}.*{told}"):
+        typed(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", ":page"])
+def test_no_name_at_all(text: str) -> None:
+    with pytest.raises(ValueError, match=f"^--output '{text}' names no file$"):
         typed(text)
 
 
