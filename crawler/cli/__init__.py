@@ -86,7 +86,8 @@ def _run() -> int:
     except click.ClickException as error:
         where = getattr(error, "ctx", None)
         path = where.command_path if where is not None else "crawler"
-        click.echo(f"crawler: {error.format_message()} (see {path} --help)", err=True)
+        told = " ".join(map(str.strip, error.format_message().splitlines()))
+        click.echo(f"crawler: {told} (see {path} --help)", err=True)
         return int(error.exit_code)
     except CrawlError as error:
         click.echo(f"crawler: {error}", err=True)

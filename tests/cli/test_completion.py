@@ -34,6 +34,12 @@ def test_the_help_says_how_to_install_it() -> None:
     assert crawler("completion", "tcsh").code == 2
 
 
+def test_without_a_shell_one_line_says_which_there_are() -> None:
+    ran = crawler("completion")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert "bash, zsh, fish (see crawler completion --help)" in ran.err
+
+
 @pytest.mark.skipif(BASH is None, reason="there is no bash")
 def test_a_real_bash_completes(tmp_path: Path) -> None:
     (tmp_path / "seeds-of-today.txt").touch()
