@@ -308,12 +308,12 @@ def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:
 
 def moment(at: float) -> str:
     """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
-    second, part = divmod(at, 1.0)
-    return f"{_second(second)}.{int(part * 1000):03}Z"
+    second, millisecond = divmod(round(at * 1_000_000) // 1_000, 1_000)
+    return f"{_second(second)}.{millisecond:03}Z"
 
 
 @lru_cache(maxsize=8)  # spelling a second out costs 6 µs, and thousands of records share it
-def _second(at: float) -> str:
+def _second(at: int) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 

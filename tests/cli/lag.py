@@ -1,7 +1,7 @@
 """Crawls through the API and measures itself: ``python -m tests.cli.lag URL DEADLINE``.
 
-DEADLINE is how many seconds a page may take to parse. Prints JSON: records by URL and type,
-the process's peak memory in KiB, and how late its event loop was (99th percentile, in
+DEADLINE is how many seconds a page may take to parse. Prints JSON: records by URL, type and
+message, the process's peak memory in KiB, and how late its event loop was (99th percentile, in
 seconds). Without arguments it only measures an idle loop, for as long as its stdin is open:
 the control.
 """
@@ -40,7 +40,7 @@ async def measured(url: str, deadline: float) -> dict[str, object]:
     late: list[float] = []
     beating = asyncio.create_task(beat(late))
     records = [
-        (record["url"], record["type"], (record.get("error") or {}).get("class"))
+        (record["url"], record["type"], record.get("error", {}).get("message"))
         async for record in crawler.crawl([url], per_host=8, max_size=10_000_000)
     ]
     beating.cancel()
