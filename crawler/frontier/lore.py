@@ -26,7 +26,7 @@ COLUMNS = (
     f"u.status, u.why, p.verdict, p.digest, iif({_FITS}, p.etag, NULL), "
     f"iif({_FITS}, p.modified, NULL), "
     f"iif({_FITS} AND coalesce(p.etag, p.modified) IS NOT NULL, p.selected, NULL), "
-    "p.hop, p.depth, p.fetched"
+    "p.hop, p.depth, p.fetched, p.pass"
 )
 """What :meth:`Lore.of` is made from, where ``u`` is a url and ``p`` its page."""
 
@@ -77,23 +77,26 @@ class Lore:
 
     def of(self, depth: int, row: Sequence[Any]) -> tuple[Known, Reason | Gone | None]:
         """Return what is known of a URL, and why it is not to be asked for, from ``COLUMNS``."""
-        status, why, verdict, digest, etag, modified, selected, hop, stored, fetched = row
+        status, why, verdict, digest, etag, modified, selected, hop, stored, fetched, said = row
         if why == Gone.UNLINKED:
             return Known(None, None, True, digest), Gone.UNLINKED
         page = None if verdict is None else verdict == Verdict.FETCHED
-        if page is None or not self._this.alike or not self._whole(hop, stored, depth):
+        if page is None or not self._holds(said) or not self._whole(hop, stored, depth):
             return Known(status, why, page, digest), None
         moot = Reason.FRESH if fetched >= self._fresh else None
         return Known(status, why, page, digest, etag, modified, selected), moot
 
     def led(self, row: int, depth: int) -> Led:
         """Return where a URL led when it last answered, as far as that is followed."""
-        if not self._this.alike:
+        found = self._db.execute(
+            "SELECT links, hop, pass FROM page WHERE id = ?", (row,)
+        ).fetchone()
+        if found is None or not self._holds(found[2]):
             return Led((), False)
-        found = self._db.execute("SELECT links, hop FROM page WHERE id = ?", (row,)).fetchone()
-        if found is None or (not found[1] and self._deepest is not None and depth >= self._deepest):
+        links, hop, _ = found
+        if not hop and self._deepest is not None and depth >= self._deepest:
             return Led((), False)
-        return Led(unpack(found[0]), bool(found[1]))
+        return Led(unpack(links), bool(hop))
 
     def note(self, settled: Settled, row: int, links: Sequence[int], now: float) -> Row | None:
         """Return the row of ``page`` that a settlement comes to, or None if it stays as it is."""
@@ -102,8 +105,8 @@ class Lore:
         old = None
         if settled.replay:
             old = self._db.execute(
-                "SELECT etag, modified, verdict, status, hop, depth, digest, selected FROM page "
-                "WHERE id = ?",
+                "SELECT etag, modified, verdict, status, hop, depth, digest, selected, pass "
+                "FROM page WHERE id = ?",
                 (row,),
             ).fetchone()
         etag, modified = _short(settled.etag), _short(settled.modified)
@@ -111,10 +114,11 @@ class Lore:
         digest, selected = settled.digest, settled.selected
         verdict = settled.verdict.value
         if old is not None:
-            etag, modified = etag or old[0], modified or old[1]
+            if self._holds(old[8]):
+                etag, modified = etag or old[0], modified or old[1]
             verdict, status, hop, depth = old[2:6]
             if digest is None:
-                digest, selected = old[6:]
+                digest, selected = old[6:8]
         number = self._this.number
         said = (row, etag, modified, pack(links), verdict, status, int(hop), depth, digest)
         whole = (*said, selected, now, number)
@@ -149,6 +153,13 @@ class Lore:
             f"SELECT count(*) {_UNMET}", (self._this.number, self._this.since)
         ).fetchone()
         return int(many)
+
+    def _holds(self, said: int) -> bool:
+        """Whether what a page said in a pass is what this pass would have taken from it.
+
+        After a pass with other options that is not so of a page that did not answer in it.
+        """
+        return self._this.alike and said >= self._this.since
 
     def _whole(self, hop: int, stored: int, depth: int) -> bool:
         """Whether the links stored at one depth are all that are followed from another."""

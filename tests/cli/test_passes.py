@@ -635,6 +635,36 @@ def test_another_scope_is_taken_up_by_a_new_pass_and_asks_for_everything(make: M
     assert summary(nights.night("--depth", "1"))["gone"] == 0
 
 
+def test_who_failed_while_options_changed_is_asked_for_in_whole(make: Make) -> None:
+    """What it said to other options stands in no record, and leads nowhere."""
+    nights = make(8)
+    site = nights.site
+    nights.night("-s", "old=title")
+    site.refuses = lambda path: 403 if path == "/1" else None
+    nights.night("-s", "new=title", "--exclude", "/5$")
+    nights.night("-s", "new=title", "--exclude", "/5$")
+    assert "/5" not in site.asked, "which only /1 leads to, and is not in the scope any more"
+    site.refuses = lambda path: None
+
+    records = nights.night("-s", "new=title", "--exclude", "/5$")
+
+    assert "/1" not in site.conditional
+    assert {(*each["fields"],) for each in records if each["type"] == "page"} == {("new",)}
+
+
+def test_half_a_page_while_options_changed_is_asked_for_in_whole(make: Make) -> None:
+    nights = make(4)
+    nights.night("-s", "old=title")
+    nights.site.halves = {"/1"}
+    nights.night("-s", "new=title")
+    nights.site.halves = set()
+
+    records = nights.night("-s", "new=title")
+
+    assert "/1" not in nights.site.conditional
+    assert {(*each["fields"],) for each in records if each["type"] == "page"} == {("new",)}
+
+
 def test_another_user_agent_asks_for_everything(make: Make) -> None:
     nights = make()
     nights.night()
