@@ -330,7 +330,7 @@ class Past(msgspec.Struct, frozen=True):
 
     ``run`` is the number of the pass. ``seeds`` are their URLs, ``widened`` (seed, target)
     URLs where seeds redirected to, ``open_seeds`` how many seeds have not ended; ``changes``
-    counts pages that were new or changed.
+    counts what was new, changed or unchanged.
     """
 
     run: int = 1

@@ -1,9 +1,10 @@
 """What a state file remembers of the runs before, for the engine to take up."""
 
 import sqlite3
+from collections import Counter
 
 from crawler.frontier.seen import unpack
-from crawler.model import Ended, Mark, Past, Verdict
+from crawler.model import Change, Ended, Mark, Past, Verdict
 
 
 def recall(db: sqlite3.Connection, run: int) -> Past:
@@ -18,7 +19,6 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
     ]
     seeds = seeds_of(db, run)
     marks = [Mark(*each) for each in db.execute("SELECT name, bytes, crc, closed FROM output")]
-    changes = db.execute("SELECT kind, count(*) FROM change WHERE pass = ? GROUP BY 1", (run,))
     return Past(
         run,
         marks,
@@ -26,8 +26,26 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
         [url for url, _ in seeds],
         widened(db, run),
         sum(is_open for _, is_open in seeds),
-        dict(changes.fetchall()),
+        _changes(db, run, sum(each.count for each in ended if each.verdict is Verdict.FETCHED)),
     )
+
+
+def _changes(db: sqlite3.Connection, run: int, pages: int) -> dict[str, int]:
+    """Count what was new or changed in a pass, and the pages that are as they were.
+
+    Of half a page neither is known, nor that it was one: it counts as unchanged.
+    """
+    kinds = Counter[str]()
+    for kind, is_page, many in db.execute(
+        "SELECT kind, url.verdict = 'page', count(*) FROM change JOIN url USING (id) "
+        "WHERE change.pass = ? AND kind != 'gone' GROUP BY 1, 2",
+        (run,),
+    ):
+        kinds[kind] += many
+        pages -= is_page * many
+    if run > 1 and pages:
+        kinds[Change.UNCHANGED] = pages
+    return dict(kinds)
 
 
 def seeds_of(db: sqlite3.Connection, run: int) -> list[tuple[str, bool]]:

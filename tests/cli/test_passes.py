@@ -618,6 +618,20 @@ def test_max_time_and_death_go_on_with_the_pass(make: Make) -> None:
     assert nights.ends(seconds) == {(path, "page", "unchanged") for path in nights.site.links}
 
 
+def test_a_pass_in_several_runs_counts_what_is_as_it_was_in_all_of_them(make: Make) -> None:
+    nights = make()
+    nights.night()
+    nights.site.edit("/1", "other words")
+    nights.site.refuses = lambda path: 404 if path == "/20" else None  # it leads nowhere
+    nights.night("-n", str(PAGES - 3))
+
+    told = summary(nights.night())
+
+    assert nights.last() == (2, "drained")
+    assert told["gone"] == 1
+    assert told["changes"] == {"unchanged": PAGES - 2, "changed": 1}
+
+
 def test_another_scope_is_taken_up_by_a_new_pass_and_asks_for_everything(make: Make) -> None:
     nights = make()
     nights.night("--depth", "2")
