@@ -64,9 +64,14 @@ def unchanged(lease: Lease, outcome: Outcome) -> bool:
     )
 
 
+def ended(end: Failed | Settled) -> bool:
+    """Whether a server says that there is nothing any more: what there was leads nowhere."""
+    return end.status in GONE
+
+
 def gone(lease: Lease, failed: Failed) -> bool:
     """Whether a failure is the end of a page that there was."""
-    return failed.status in GONE and before(lease) is not None
+    return ended(failed) and before(lease) is not None
 
 
 def same_end(settled: Settled) -> bool:

@@ -566,6 +566,27 @@ def test_redirects_and_errors_are_changes_when_they_are_new(web: Web, tmp_path: 
     assert [line.replace(life.seeds[0], "/") for line in lines] == ["changed  /page (200 → 301)"]
 
 
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_redirect_that_is_no_more_leads_nowhere(web: Web, tmp_path: Path, status: int) -> None:
+    there = [True]
+
+    async def handler(request: Request) -> Reply:
+        if request.path == "/old" and there:
+            return Reply("", 301, headers={"Location": "/new"})
+        return Reply(html(["/old"]), 200 if request.path in ("/", "/new") else status)
+
+    life = Life(tmp_path, (web.serve(handler) + "/",), usual=USUAL)
+    assert life.run().code == 0
+    there.clear()
+    assert life.run().code == 0
+
+    ends = {each["url"]: each for each in life.records() if each.get("url") and each["pass"] == 2}
+    assert ends[f"{life.seeds[0]}old"]["type"] == "error"
+    assert ends[f"{life.seeds[0]}new"]["reason"] == "unlinked"
+    links = crawler("state", str(life.state), "links", "in", f"{life.seeds[0]}new", "--json")
+    assert not links.out
+
+
 async def test_from_python_a_second_pass_yields_what_has_changed(web: Web, tmp_path: Path) -> None:
     site = Site(web)
     tree(site, PAGES)

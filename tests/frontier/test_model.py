@@ -315,7 +315,8 @@ class Counter(RuleBasedStateMachine):
         self, before: Answer | None, settled: Settled, links: Sequence[Link]
     ) -> Answer | None:
         """Return what is remembered of a URL after a settlement."""
-        if settled.verdict is Verdict.GONE:
+        dead = settled.verdict is Verdict.FAILED and settled.status in (404, 410)
+        if dead or settled.verdict is Verdict.GONE:
             return None
         if settled.verdict not in (Verdict.FETCHED, Verdict.REDIRECTED):
             return before
