@@ -1,6 +1,6 @@
 """``crawler diff``."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -39,7 +39,7 @@ def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:
 
     def lines(inquiry: "Inquiry") -> Iterator[str]:
         changes = inquiry.changes(*passes)
-        return _records(changes) if as_json else _text(changes)
+        return _records(changes) if as_json else _text(changes, inquiry.unfinished)
 
     return tell(file, lines)
 
@@ -56,7 +56,7 @@ def _records(changes: "Iterator[Changed]") -> Iterator[str]:
         yield encode(record | told).decode()
 
 
-def _text(changes: "Iterator[Changed]") -> Iterator[str]:
+def _text(changes: "Iterator[Changed]", unfinished: Callable[[int], bool]) -> Iterator[str]:
     """Return the counts, and a line a page and one for each of its fields: for a mail."""
     from crawler.report import safe
 
@@ -67,7 +67,8 @@ def _text(changes: "Iterator[Changed]") -> Iterator[str]:
         lines = (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each))
         told[each.change].append("\n".join(map(safe, lines)))
     if number:
-        yield f"pass {number}: " + ", ".join(f"{len(told[kind]):,} {kind}" for kind in KINDS)
+        yet = " so far" if unfinished(number) else ""
+        yield f"pass {number}{yet}: " + ", ".join(f"{len(told[kind]):,} {kind}" for kind in KINDS)
     for kind in KINDS:
         yield from told[kind]
 

@@ -167,6 +167,11 @@ class Inquiry:
             if changed is not None:
                 yield changed
 
+    def unfinished(self, run: int) -> bool:
+        """Whether a pass has not ended yet."""
+        (going_on,) = self._one(f"SELECT ended IS NULL FROM pass WHERE number = {run:d}")  # noqa: S608 - a number
+        return bool(going_on)
+
     def sites(self) -> Answer:
         """Return a row a site: URLs by verdict, and its delay in seconds."""
         return self.sql(

@@ -653,6 +653,18 @@ def test_a_pass_in_several_runs_counts_what_is_as_it_was_in_all_of_them(make: Ma
     assert told["changes"] == {"unchanged": PAGES - 2, "changed": 1}
 
 
+def test_the_diff_of_a_pass_that_has_not_ended_says_so(make: Make) -> None:
+    nights = make()
+    nights.night()
+    nights.site.edit("/0", "other words")
+    nights.life.killed("after page", PAGES - 2)
+    assert nights.diff() == ["pass 2 so far: 0 new, 1 changed, 0 gone", "changed  /0"]
+
+    nights.run()
+
+    assert nights.diff() == ["pass 2: 0 new, 1 changed, 0 gone", "changed  /0"]
+
+
 def test_another_scope_is_taken_up_by_a_new_pass_and_asks_for_everything(make: Make) -> None:
     nights = make()
     nights.night("--depth", "2")
