@@ -44,7 +44,10 @@ class Step(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a page or a redirect said last: in pass ``run``, at ``fetched`` (since the epoch)."""
+    """What a page or a redirect said last: in pass ``run``, at ``fetched`` (since the epoch).
+
+    Validators of what it said to other options than those of the last pass are left out.
+    """
 
     run: int
     fetched: float
@@ -105,8 +108,9 @@ def follow(db: sqlite3.Connection, row: int, last: int) -> Trail:
         exempt = not depth and _verdict(db, via) == "redirect"
         via = _url(db, via)
     said = db.execute(
-        "SELECT pass, fetched, verdict, status, etag, modified FROM page WHERE id = ?",
-        (row,),
+        "SELECT page.pass, page.fetched, verdict, status, iif(page.pass >= since, etag, NULL), "
+        "iif(page.pass >= since, modified, NULL) FROM page, pass WHERE id = ? AND number = ?",
+        (row, last),
     ).fetchone()
     linked, sources = 0, list[str]()
     for page, links in db.execute(

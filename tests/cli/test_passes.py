@@ -691,6 +691,10 @@ def test_who_failed_while_options_changed_is_asked_for_in_whole(make: Make) -> N
     nights.night("-s", "new=title", "--exclude", "/5$")
     nights.night("-s", "new=title", "--exclude", "/5$")
     assert "/5" not in site.asked, "which only /1 leads to, and is not in the scope any more"
+    state = ("--state", str(nights.life.state), "--offline", "--json")
+    for path, conditional in (("/1", False), ("/2", True)):
+        told = json.loads(crawler("explain", site.url(path), *state).out)
+        assert told["state"]["conditional"] is conditional
     site.refuses = lambda path: None
 
     records = nights.night("-s", "new=title", "--exclude", "/5$")
