@@ -5,6 +5,7 @@ comes then is seen in a crawl of that one URL (``visited``).
 """
 
 import dataclasses
+import math
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ from crawler.explanation import (
     StepTold,
 )
 from crawler.frontier.inquiry import Account, Inquiry
-from crawler.frontier.trail import Begun, Trail
+from crawler.frontier.trail import Answer, Begun, Trail
 from crawler.model import Gone, Known, Past, Reason, Refusal, Target
 from crawler.policy import traps, urls
 from crawler.policy.scope import Scope, same_domain
@@ -104,7 +105,9 @@ async def explain(
     planned = plan(checked, Past(seeds=list(seeds), widened=begun.widened))
     scope = _scope(planned.scope, url, exempt=url in seeds or (trail is not None and trail.exempt))
     depth = 0 if url in seeds else None if trail is None else trail.distance
-    early = _early(url, settings, seeds, scope, depth, trail)
+    otherwise = _otherwise(then, settings)
+    answer = None if trail is None or otherwise else trail.answer  # others ask for everything
+    early = _early(url, settings, seeds, scope, depth, None if answer is None else answer.fetched)
     told = Telling()
     if early is None and not offline:
         link = canon.of(url)
@@ -121,7 +124,6 @@ async def explain(
         visitor = Visitor(target, list(seeds.values()), _known(trail), patience)
         told = Telling.of(target, await visitor.visit(checked, planned), planned, patience)
     account = remembered.account
-    otherwise = _otherwise(then, settings)
     ends = [early] if early is not None else told.ends
     if account is not None and early is None and not otherwise:
         ends = [*_standing(url, account, trail, seed=url in seeds), *ends]
@@ -146,7 +148,7 @@ async def explain(
         page=told.page,
         end=ends[0] if ends else EndTold(url=url, type="unknown"),
         further=ends[1:],
-        state=None if account is None else _state(remembered.path, account, trail),
+        state=None if account is None else _state(remembered.path, account, trail, answer),
     )
 
 
@@ -179,21 +181,23 @@ def _early(
     seeds: Iterable[str],
     scope: ScopeTold,
     depth: int | None,
-    trail: Trail | None,
+    fetched: float | None,
 ) -> EndTold | None:
-    """Return what comes of a URL that is not even asked about, or None."""
+    """Return what comes of a URL that is not even asked about, or None.
+
+    ``fetched`` is when it answered last, seconds since the epoch, if that is known.
+    """
     if scope.refusal is not None and not scope.exempt:
         why = None
-        if scope.refusal == Refusal.SCOPE and scope.kind == "host" and trail is None:
+        if scope.refusal == Refusal.SCOPE and scope.kind == "host" and fetched is None:
             near = next((seed for seed in seeds if same_domain(seed, url)), None)
             why = near and f"it would, if {near} redirected to {urls.origin(url)}/"
         return EndTold(url=url, type="refused", reason=scope.refusal, message=why)
     least = 1 if depth is None else depth
     if settings.depth is not None and least > settings.depth:
         return EndTold(url=url, type="refused", reason=Refusal.DEPTH.value)
-    fresh = None if settings.max_age is None else time.time() - settings.max_age
-    answer = None if trail is None else trail.answer
-    if fresh is not None and answer is not None and answer.fetched >= fresh:
+    fresh = math.inf if settings.max_age is None else time.time() - settings.max_age
+    if fetched is not None and fetched >= fresh:
         return EndTold(url=url, type="skip", reason=Reason.FRESH.value)
     if (why := traps.trap(url)) is not None:
         return EndTold(url=url, type="skip", reason=Reason.TRAP.value, message=why)
@@ -248,7 +252,10 @@ def _shown(value: object) -> str:
     return "none" if value is None else str(value)
 
 
-def _state(path: str, account: Account, trail: Trail | None) -> StateTold:
+def _state(
+    path: str, account: Account, trail: Trail | None, asked_with: Answer | None
+) -> StateTold:
+    """Return what a state says; ``asked_with`` is the answer that a pass begins from."""
     if trail is None:
         return StateTold(path=path, passes=account.run, known=False)
     answer = trail.answer
@@ -264,7 +271,7 @@ def _state(path: str, account: Account, trail: Trail | None) -> StateTold:
         changes=[(each.run, each.kind) for each in trail.changes],
         fetched=None if answer is None else moment(answer.fetched),
         fetched_pass=None if answer is None else answer.run,
-        conditional=answer is not None and (answer.etag or answer.modified) is not None,
+        conditional=asked_with is not None and (asked_with.etag or asked_with.modified) is not None,
         via=trail.via,
         linked=trail.linked,
         sources=list(trail.sources),

@@ -1,16 +1,26 @@
 """What a crawl is asked for, as the state remembers it: what may not change within a pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crawler.destination import part_number
 from crawler.errors import BadSetting
 from crawler.model import Mark
+from crawler.settings import CONTENT
 
 OVERWRITE = "--overwrite"
 
 WRITING = {"--output", "--emit", "--format", "--fields", OVERWRITE}
 """Flags that say what is written, and not what is asked of whom."""
+
+SELECTING = {
+    "--select", "--each", "--recipe", "--extract", "--extract code",
+    *(f"--{kind}" for kind in CONTENT),
+}  # fmt: skip
+"""Flags that say what is taken out of pages."""
+
+LEADING = {"--recipe"}
+"""Those of them that may also say where pages lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +37,16 @@ class Asked:
         """Whether a file is an output, or one of the numbered files of one."""
         return any(part_number(name, output) for output in self.outputs)
 
-    def means(self, before: Mapping[str, str]) -> bool:
-        """Whether pages mean the same to both: what is written where does not matter."""
-        return all(
-            before.get(flag, value) == value
-            for flag, value in self.flags.items()
-            if flag not in WRITING
-        )
+    def reaches(self, before: Mapping[str, str]) -> bool:
+        """Whether pages lead to the same for both."""
+        return self._alike(before, self.flags.keys() - WRITING - (SELECTING - LEADING))
+
+    def selects(self, before: Mapping[str, str]) -> bool:
+        """Whether both take the same out of pages."""
+        return self._alike(before, SELECTING)
+
+    def _alike(self, before: Mapping[str, str], flags: Iterable[str]) -> bool:
+        return all(self.flags.get(flag) == before.get(flag, self.flags.get(flag)) for flag in flags)
 
     @property
     def overwrites(self) -> bool:

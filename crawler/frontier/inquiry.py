@@ -145,9 +145,12 @@ class Inquiry:
     def changes(self, before: int | None = None, after: int | None = None) -> Iterator[Changed]:
         """Yield what was otherwise in pass ``after`` than in ``before``, in order of URLs.
 
-        By default between the last pass and the one before it. Raises BadSetting.
+        By default between the last pass and the one before it, if there is one. Raises
+        BadSetting.
         """
         (last,) = self._one("SELECT max(number) FROM pass")
+        if after is None and last == 1:
+            return  # the first pass has nothing to be compared with
         after = last if after is None else after
         before = after - 1 if before is None else before
         if not 1 <= before < after <= last:

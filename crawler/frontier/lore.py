@@ -83,7 +83,8 @@ class Lore:
             return Known(None, None, True, digest), Gone.UNLINKED
         page = None if verdict is None else verdict == Verdict.FETCHED
         if page is None or not self._holds(said) or not self._whole(hop, stored, depth):
-            return Known(status, why, page, digest), None
+            comparable = not page or said >= self._this.chosen
+            return Known(status, why, page, digest if comparable else None), None
         moot = Reason.FRESH if fetched >= self._fresh else None
         return Known(status, why, page, digest, etag, modified, selected), moot
 
@@ -92,7 +93,7 @@ class Lore:
         found = self._db.execute(
             "SELECT links, hop, pass FROM page WHERE id = ?", (row,)
         ).fetchone()
-        if found is None or not self._holds(found[2]):
+        if found is None or not self._leads(found[2]):
             return Led((), False)
         links, hop, _ = found
         if not hop and self._deepest is not None and depth >= self._deepest:
@@ -155,12 +156,16 @@ class Lore:
         ).fetchone()
         return int(many)
 
-    def _holds(self, said: int) -> bool:
-        """Whether what a page said in a pass is what this pass would have taken from it.
+    def _leads(self, said: int) -> bool:
+        """Whether where a page led in a pass is where it leads for this pass.
 
         After a pass with other options that is not so of a page that did not answer in it.
         """
         return self._this.alike and said >= self._this.since
+
+    def _holds(self, said: int) -> bool:
+        """Whether all that was kept of a page in a pass is what this pass would keep of it."""
+        return self._leads(said) and said >= self._this.chosen
 
     def _whole(self, hop: int, stored: int, depth: int) -> bool:
         """Whether the links stored at one depth are all that are followed from another."""

@@ -31,13 +31,14 @@ class Pass(NamedTuple):
     number: int
     base: int
     since: int
+    chosen: int
     rolling: int = 0
     unsure: int = 0
     ended: str | None = None
 
     @property
     def alike(self) -> bool:
-        """Whether the pass before it was asked for the same."""
+        """Whether pages lead to the same as in the pass before it."""
         return self.since < self.number
 
 
@@ -58,7 +59,7 @@ def latest(db: sqlite3.Connection) -> Pass:
     """Return the last pass."""
     return Pass(
         *db.execute(
-            "SELECT number, base, since, rolling, unsure, ended FROM pass "
+            "SELECT number, base, since, chosen, rolling, unsure, ended FROM pass "
             "ORDER BY number DESC LIMIT 1"
         ).fetchone()
     )
@@ -68,10 +69,11 @@ def store(db: sqlite3.Connection, this: Pass) -> None:
     """Write a pass down, begun or changed."""
     finished = None if this.ended is None else time.time()
     db.execute(
-        "INSERT INTO pass (number, base, since, rolling, unsure, ended, started, finished, stamp, "
-        "merged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+        "INSERT INTO pass (number, base, since, chosen, rolling, unsure, ended, started, finished, "
+        "stamp, merged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
         "(SELECT coalesce(max(merged), 0) FROM pass)) ON CONFLICT DO UPDATE SET "
-        "base = ?2, since = ?3, rolling = ?4, unsure = ?5, ended = ?6, finished = ?8, stamp = ?9",
+        "base = ?2, since = ?3, chosen = ?4, rolling = ?5, unsure = ?6, ended = ?7, "
+        "finished = ?9, stamp = ?10",
         (*this, time.time(), finished, stamp(this)),
     )
 
@@ -95,22 +97,25 @@ def goes_on(db: sqlite3.Connection, goal: Goal) -> bool:
     return bool(left) and (goal.pages is None or goal.pages > fetched)
 
 
-def take_up(db: sqlite3.Connection, goal: Goal, *, changed: bool) -> None:
+def take_up(db: sqlite3.Connection, goal: Goal, *, changed: bool, reselected: bool) -> None:
     """Go on with the last pass or begin the next, within the transaction that is open.
 
-    ``changed``: what is asked for is not what the state knows of.
+    ``changed``: pages lead to others than the state knows of; ``reselected``: other things are
+    taken out of them.
     """
     this = latest(db)
     if goes_on(db, goal):
         # Another meaning than before it has only while nothing has come of it yet.
         since = this.number if changed else this.since
-        store(db, this._replace(ended=None, since=since))
+        chosen = this.number if reselected else this.chosen
+        store(db, this._replace(ended=None, since=since, chosen=chosen))
         return
     number = this.number + 1
     (base,) = db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()
     rolling = int(goal.aging and goal.pages is not None and not changed)
     since = number if changed else this.since
-    store(db, Pass(number, base, since, rolling))
+    chosen = number if reselected else this.chosen
+    store(db, Pass(number, base, since, chosen, rolling))
     db.execute("UPDATE url SET verdict = 'left', due = NULL WHERE verdict IS NULL")
     # A delay that robots.txt asked for holds for the first visit, and then it is asked again.
     db.execute(

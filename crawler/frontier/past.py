@@ -33,7 +33,8 @@ def recall(db: sqlite3.Connection, run: int) -> Past:
 def _changes(db: sqlite3.Connection, run: int, pages: int) -> dict[str, int]:
     """Count what was new or changed in a pass, and the pages that are as they were.
 
-    Of half a page neither is known, nor that it was one: it counts as unchanged.
+    Of half a page neither is known, nor that it was one: it counts as unchanged. Where other
+    things are taken out of pages than before, none is.
     """
     kinds = Counter[str]()
     for kind, is_page, many in db.execute(
@@ -43,7 +44,8 @@ def _changes(db: sqlite3.Connection, run: int, pages: int) -> dict[str, int]:
     ):
         kinds[kind] += many
         pages -= is_page * many
-    if run > 1 and pages:
+    (chosen,) = db.execute("SELECT chosen FROM pass WHERE number = ?", (run,)).fetchone()
+    if chosen < run and pages:
         kinds[Change.UNCHANGED] = pages
     return dict(kinds)
 

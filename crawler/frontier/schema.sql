@@ -5,10 +5,10 @@
 CREATE TABLE asked (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- The account of each pass. `merged` is the last url that `seen` knows; `base` the last one that
--- was there when the pass began, and `since` the pass from which on the same is asked for as in
--- this one. `rolling`: what was fetched longest ago goes first; `unsure` counts ends that tell
+-- was there when the pass began, `since` the pass from which on pages lead to the same as in
+-- this one, and `chosen` that from which on the same is taken out of them. `rolling`: what was fetched longest ago goes first; `unsure` counts ends that tell
 -- nothing of what is there. `ended` is why there is no more to come, at `finished`; `stamp` is
--- the CRC-32 of number, base, since, rolling, unsure and ended.
+-- the CRC-32 of number, base, since, chosen, rolling, unsure and ended.
 CREATE TABLE pass (
     number INTEGER PRIMARY KEY,
     started REAL NOT NULL,
@@ -21,6 +21,7 @@ CREATE TABLE pass (
     merged INTEGER NOT NULL DEFAULT 0,
     base INTEGER NOT NULL,
     since INTEGER NOT NULL,
+    chosen INTEGER NOT NULL,
     rolling INTEGER NOT NULL,
     unsure INTEGER NOT NULL,
     ended TEXT CHECK (ended IN ('drained', 'max_pages')),

@@ -165,7 +165,12 @@ class State:
         with self.commit():
             before = _before(self.db)
             flags = asked.going_on(before) if passes.goes_on(self.db, goal) else asked.flags
-            passes.take_up(self.db, goal, changed=not asked.means(before))
+            passes.take_up(
+                self.db,
+                goal,
+                changed=not asked.reaches(before),
+                reselected=not asked.selects(before),
+            )
             self.db.executemany("INSERT OR REPLACE INTO asked VALUES (?, ?)", flags.items())
 
 
@@ -300,7 +305,7 @@ def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:
                 + Path(__file__).with_name("schema.sql").read_text()
                 + f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};"
             )
-            passes.store(db, passes.Pass(1, 0, 1))
+            passes.store(db, passes.Pass(1, 0, 1, 1))
             db.executemany("INSERT INTO asked VALUES (?, ?)", asked.flags.items())
             db.executemany(
                 "INSERT INTO output VALUES (?1, ?2, ?3, ?2, ?3, 0)",

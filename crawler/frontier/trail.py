@@ -108,8 +108,10 @@ def follow(db: sqlite3.Connection, row: int, last: int) -> Trail:
         exempt = not depth and _verdict(db, via) == "redirect"
         via = _url(db, via)
     said = db.execute(
-        "SELECT page.pass, page.fetched, verdict, status, iif(page.pass >= since, etag, NULL), "
-        "iif(page.pass >= since, modified, NULL) FROM page, pass WHERE id = ? AND number = ?",
+        "SELECT page.pass, page.fetched, verdict, status, "
+        "iif(page.pass >= max(since, chosen), etag, NULL), "
+        "iif(page.pass >= max(since, chosen), modified, NULL) "
+        "FROM page, pass WHERE id = ? AND number = ?",
         (row, last),
     ).fetchone()
     linked, sources = 0, list[str]()

@@ -18,7 +18,7 @@ _STAMPED = {
     "page": (
         "id, etag, modified, links, verdict, status, hop, depth, digest, selected, fetched, pass"
     ),
-    "pass": "number, base, since, rolling, unsure, ended",
+    "pass": "number, base, since, chosen, rolling, unsure, ended",
 }
 """What the stamp of a table's row covers."""
 

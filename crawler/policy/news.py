@@ -36,13 +36,14 @@ def digest_of_bytes(data: bytes) -> bytes:
 def compare(page: Page, digest: bytes, run: int) -> Change | None:
     """Return what a page is against the pass before, or None where that cannot be said.
 
-    There is none before the first, and half a body says nothing.
+    There is none before the first, half a body says nothing, and what was known by something
+    else before cannot be compared.
     """
     if run == 1:
         return None
     if page.before is None:
         return Change.NEW
-    if page.fetched.truncated in ("time", "disconnect"):
+    if not page.before or page.fetched.truncated in ("time", "disconnect"):
         return None
     return Change.UNCHANGED if digest == page.before else Change.CHANGED
 

@@ -7,16 +7,16 @@ of this file: fixed sets, so that a file can be added to.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-_OF_A_URL = "type url status depth via at"
+_OF_A_URL = "type url status depth via at pass"
 DEFAULT = {
     "page": f"{_OF_A_URL} content_type bytes elapsed_ms title lang canonical n_links hash change",
-    "item": "type url depth via at index",
+    "item": "type url depth via at pass index",
     "redirect": f"{_OF_A_URL} location",
     "error": f"{_OF_A_URL} error.class error.message",
     "gone": f"{_OF_A_URL} reason",
-    "skip": "type url depth via at reason detail",
-    "link": "type url depth via at index link.url link.text link.element refused",
-    "summary": "type at bytes elapsed_ms end_reason discovered fetched redirected failed "
+    "skip": "type url depth via at pass reason detail",
+    "link": "type url depth via at pass index link.url link.text link.element refused",
+    "summary": "type at pass bytes elapsed_ms end_reason discovered fetched redirected failed "
     "skipped gone left requests",
 }
 """The columns of each record type."""

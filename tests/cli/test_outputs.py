@@ -110,7 +110,7 @@ def test_fields_of_objects_keep_their_places(web: Web) -> None:
 def test_a_table_without_records_has_a_header(web: Web, tmp_path: Path) -> None:
     out = tmp_path / "broken.csv"
     assert crawl(web.pages({"/": []}), "-o", f"{out}:error").code == 0
-    assert read(out) == "type,url,status,depth,via,at,error.class,error.message\n"
+    assert read(out) == "type,url,status,depth,via,at,pass,error.class,error.message\n"
 
 
 def test_append_adds_rows_and_refuses_other_columns(web: Web, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 import crawler as api
 from tests.cli.lives import Life, balanced, one_line
 from tests.cli.nights import SELECT, WITH_ITEMS, Nights, Script, Truth, selected, summary
-from tests.cli.run import crawl, crawler
+from tests.cli.run import Ran, crawl, crawler
 from tests.web.changing import Site, tree
 from tests.web.server import Reply, Request, Web, html
 
@@ -410,7 +410,8 @@ def test_passes_are_told_one_a_line(make: Make) -> None:
     nights = make()
     state = str(nights.life.state)
     nights.night("-n", "10")
-    only = crawler("diff", state)
+    assert crawler("diff", state) == Ran(0, "", "")
+    only = crawler("diff", state, "1", "2")
     assert (only.code, only.out) == (2, "")
     assert one_line(only.err, "only one pass"), only.err
     nights.night("-n", "10")
@@ -703,6 +704,42 @@ def test_who_failed_while_options_changed_is_asked_for_in_whole(make: Make) -> N
     assert {(*each["fields"],) for each in records if each["type"] == "page"} == {("new",)}
 
 
+def reselected(nights: Nights) -> None:
+    nights.night("-s", "old=title")
+    nights.site.edit("/1", "otherwise")
+    nights.site.add("/new", text="new")
+    nights.site.links["/2"].append("/new")
+    nights.site.unlink("/7")
+
+    records = nights.night("-s", "new=title")
+
+    told = {path: change for path, type_, change in nights.ends(records) if type_ == "page"}
+    assert told == dict.fromkeys(told, None) | {"/new": "new"}
+    assert summary(records)["changes"] == {"new": 1}
+    assert [end for end in nights.ends(records) if end[1] == "gone"] == [("/7", "gone", "unlinked")]
+    assert not nights.site.conditional
+    again = nights.night("-s", "new=title")
+    assert summary(again)["changes"] == {"unchanged": len(told)}
+
+
+def test_what_else_is_selected_cannot_be_compared(make: Make) -> None:
+    reselected(make(8))
+
+
+WHO_COMPARES_ALL_THE_SAME = """
+from crawler.frontier import passes
+take_up = passes.take_up
+def forgetful(db, goal, *, changed, reselected):
+    take_up(db, goal, changed=changed, reselected=False)
+passes.take_up = forgetful
+"""
+
+
+def test_who_compares_what_is_selected_anew_is_noticed(make: Make) -> None:
+    with pytest.raises(AssertionError):
+        reselected(make(8, broken=WHO_COMPARES_ALL_THE_SAME))
+
+
 def test_half_a_page_while_options_changed_is_asked_for_in_whole(make: Make) -> None:
     nights = make(4)
     nights.night("-s", "old=title")
@@ -760,8 +797,8 @@ def test_a_few_pages_a_night_come_to_all_of_them(make: Make, age: str) -> None:
 NEAREST_FIRST = """
 from crawler.frontier import passes
 take_up = passes.take_up
-def flat(db, goal, *, changed):
-    take_up(db, passes.Goal(goal.pages), changed=changed)
+def flat(db, goal, **options):
+    take_up(db, passes.Goal(goal.pages), **options)
 passes.take_up = flat
 """
 

@@ -20,7 +20,7 @@ class Crawl:
     def __init__(self, index: type[Seen] = Seen) -> None:
         self.db = sqlite3.connect(":memory:", isolation_level=None)
         self.db.executescript((files("crawler.frontier") / "schema.sql").read_text())
-        store(self.db, Pass(1, 0, 1))
+        store(self.db, Pass(1, 0, 1, 1))
         self.db.executemany(
             "INSERT INTO site (id, name) VALUES (?, ?)",
             [(each, f"site{each}") for each in range(7)],
