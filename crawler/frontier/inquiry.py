@@ -13,7 +13,15 @@ import msgspec
 from crawler.errors import BadSetting, InputMissing
 from crawler.frontier import trail
 from crawler.frontier.seen import pack, unpack
-from crawler.frontier.state import damaged, identify, read_only, real, recognise, unusable
+from crawler.frontier.state import (
+    FAULTS,
+    damaged,
+    identify,
+    read_only,
+    real,
+    recognise,
+    unusable,
+)
 from crawler.frontier.trail import Begun, Trail
 from crawler.model import Mark, Tally
 from crawler.policy import urls
@@ -89,7 +97,10 @@ def _sum(url: str, after: int, steps: Sequence[Sequence[Any]]) -> Changed | None
 
 
 class Inquiry:
-    """Questions to the state at ``path``. Raises InputMissing or StateUnusable."""
+    """Questions to the state at ``path``. Raises InputMissing or StateUnusable.
+
+    Rows that come as they are asked for are read before it is left.
+    """
 
     def __init__(self, path: str) -> None:
         if not Path(path).exists():
@@ -108,8 +119,11 @@ class Inquiry:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Close it; what SQLite raised of a file that is damaged is told as that."""
         self._db.close()
+        if isinstance(error, FAULTS):
+            raise unusable(self.path, error) from None
 
     def account(self) -> Account:
         """Return the account of the last pass."""
@@ -206,10 +220,7 @@ class Inquiry:
     def trail(self, url: str) -> Trail | None:
         """Return what is known of a canonical URL, or None if it is none of the crawl."""
         row = self._find(url)
-        try:
-            return None if row is None else trail.follow(self._db, row, self._last())
-        except sqlite3.Error as error:
-            raise unusable(self.path, error) from None
+        return None if row is None else trail.follow(self._db, row, self._last())
 
     def broken(self) -> Answer:
         """Return the URLs that failed, or are gone by 404 or 410, in the last pass.
@@ -277,7 +288,7 @@ class Inquiry:
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) in (0, sqlite3.SQLITE_ERROR):
                 raise BadSetting(f"--sql: {error}") from None
-            raise unusable(self.path, error) from None
+            raise
 
     def _urls(self, rows: Sequence[int]) -> Answer:
         said = (
@@ -317,10 +328,7 @@ class Inquiry:
         return int(last)
 
     def _one(self, query: str) -> Any:
-        try:
-            return self._db.execute(query).fetchone()
-        except sqlite3.Error as error:
-            raise unusable(self.path, error) from None
+        return self._db.execute(query).fetchone()
 
 
 _LOOKING = {

@@ -5,8 +5,8 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +268,44 @@ def read_only(folder: Path) -> Iterator[Path]:
         yield mount
     finally:
         finish(["umount", str(mount)])
+
+
+def spoilt(state: Path, to: Path, table: str) -> Path:
+    """Return a copy of a state in which the first page of a table is none."""
+    with closing(sqlite3.connect(state)) as db:
+        db.execute(f"VACUUM INTO '{to}'")
+    with closing(sqlite3.connect(to)) as db:
+        (page,) = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)
+        ).fetchone()
+    with to.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\x55" * 4096)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("table", "question"),
+    [
+        ("output", ("state", "FILE")),
+        ("page", ("state", "FILE", "orphans")),
+        ("page", ("state", "FILE", "links", "in", "URL")),
+        ("pass", ("diff", "FILE")),
+        ("asked", ("explain", "URL", "--state", "FILE", "--offline")),
+        ("change", ("explain", "URL", "--state", "FILE", "--offline")),
+        ("url", ("explain", "URL", "--state", "FILE", "--offline")),
+    ],
+)
+def test_what_is_damaged_is_told_as_that_whatever_is_asked(
+    life: Life, tmp_path: Path, table: str, question: Sequence[str]
+) -> None:
+    state = spoilt(life.state, tmp_path / "spoilt.db", table)
+    named = {"FILE": str(state), "URL": life.seeds[0]}
+
+    ran = crawler(*(named.get(word, word) for word in question))
+
+    assert ran.code == 73
+    assert one_line(ran.err, "is damaged", str(state))
 
 
 def test_a_read_only_copy_can_be_asked(life: Life, tmp_path: Path) -> None:
