@@ -262,6 +262,11 @@ def recalled(asked: Mapping[str, str]) -> dict[str, Any]:
     return known
 
 
+def meant(checked: Checked) -> dict[str, Any]:
+    """Return what :func:`recalled` will say of a state that is begun with these settings."""
+    return recalled(_asked(checked).flags)
+
+
 def _asked(checked: Checked) -> Asked:
     """Return what gives a crawl its meaning: what may not change before it has ended.
 

@@ -9,11 +9,11 @@ import math
 import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crawler.app import plan, recalled
+from crawler.app import meant, plan, recalled
 from crawler.checked import check
 from crawler.errors import BadSetting
 from crawler.explained.telling import Telling
@@ -29,6 +29,7 @@ from crawler.explanation import (
     StepTold,
 )
 from crawler.frontier.inquiry import Account, Inquiry
+from crawler.frontier.state import damaged
 from crawler.frontier.trail import Answer, Begun, Trail
 from crawler.model import Gone, Known, Past, Reason, Refusal, Target
 from crawler.policy import traps, urls
@@ -65,8 +66,11 @@ class Remembered:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the crawl was begun with."""
-        return {} if self.account is None else recalled(self.account.asked)
+        """What the crawl was begun with. Raises StateUnusable."""
+        try:
+            return {} if self.account is None else recalled(self.account.asked)
+        except ValueError:
+            raise damaged(self.path, "what was asked for is not what it was") from None
 
     def trail(self, url: str) -> Trail | None:
         """Return what is known of a canonical URL."""
@@ -105,9 +109,11 @@ async def explain(
     planned = plan(checked, Past(seeds=list(seeds), widened=begun.widened))
     scope = _scope(planned.scope, url, exempt=url in seeds or (trail is not None and trail.exempt))
     depth = 0 if url in seeds else None if trail is None else trail.distance
-    otherwise = _otherwise(then, settings)
+    otherwise = _otherwise(then, meant(checked))
     answer = None if trail is None or otherwise else trail.answer  # others ask for everything
-    early = _early(url, settings, seeds, scope, depth, None if answer is None else answer.fetched)
+    fetched = None if answer is None else answer.fetched
+    least = _least(depth, settings)
+    early = _early(url, settings, seeds, scope, least, fetched)
     told = Telling()
     if early is None and not offline:
         link = canon.of(url)
@@ -118,7 +124,7 @@ async def explain(
             link.fp,
             url if url in seeds else seed,
             None,
-            1 if depth is None else depth,
+            least,
         )
         patience = settings.max_wait if "max_wait" in given else PATIENCE
         visitor = Visitor(target, list(seeds.values()), _known(trail), patience)
@@ -175,12 +181,19 @@ def _scope(scope: Scope, url: str, *, exempt: bool) -> ScopeTold:
     )
 
 
+def _least(depth: int | None, settings: Settings) -> int:
+    """Return how deep a URL is, or, where that is not known, may be and yet be in the crawl."""
+    if depth is not None:
+        return depth
+    return 0 if settings.depth == 0 and settings.sitemap != "off" else 1
+
+
 def _early(
     url: str,
     settings: Settings,
     seeds: Iterable[str],
     scope: ScopeTold,
-    depth: int | None,
+    depth: int,
     fetched: float | None,
 ) -> EndTold | None:
     """Return what comes of a URL that is not even asked about, or None.
@@ -193,8 +206,7 @@ def _early(
             near = next((seed for seed in seeds if same_domain(seed, url)), None)
             why = near and f"it would, if {near} redirected to {urls.origin(url)}/"
         return EndTold(url=url, type="refused", reason=scope.refusal, message=why)
-    least = 1 if depth is None else depth
-    if settings.depth is not None and least > settings.depth:
+    if settings.depth is not None and depth > settings.depth:
         return EndTold(url=url, type="refused", reason=Refusal.DEPTH.value)
     fresh = math.inf if settings.max_age is None else time.time() - settings.max_age
     if fetched is not None and fetched >= fresh:
@@ -234,14 +246,17 @@ def _known(trail: Trail | None) -> Known | None:
     return None if answer is None else Known(page=answer.verdict == "page")
 
 
-def _otherwise(then: Mapping[str, Any], settings: Settings) -> list[str]:
+def _otherwise(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Return the flags that are otherwise than in the state's crawl, in words."""
-    now = asdict(settings)
     return [
-        f"--{name.replace('_', '-')} is {_shown(now[name])} here, {_shown(value)} in the state"
+        f"{_flag(name)} is {_shown(now[name])} here, {_shown(value)} in the state"
         for name, value in then.items()
         if now[name] != value and name != "text"
     ]
+
+
+def _flag(name: str) -> str:
+    return "SEED" if name == "seeds" else f"--{name.replace('_', '-')}"
 
 
 def _shown(value: object) -> str:

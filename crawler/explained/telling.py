@@ -60,7 +60,8 @@ def _end(record: Record) -> EndTold:
 def _chains(seen: Visited, planned: Plan) -> dict[str, list[Asked]]:
     """Return by origin the requests for its robots.txt: at its place, and along redirects.
 
-    Of those that were tried again the last counts.
+    Of those that were tried again the last counts; one that was had is asked for once more only
+    for another origin, whose own it is.
     """
     chains: dict[str, list[Asked]] = {}
     chain: list[Asked] = []
@@ -68,7 +69,7 @@ def _chains(seen: Visited, planned: Plan) -> dict[str, list[Asked]]:
         if not asked.robots:
             continue
         judged = robots.judge(chain[-1].outcome, planned.reading.agent, 0.0) if chain else None
-        if chain and chain[-1].url == asked.url:
+        if chain and chain[-1].url == asked.url and not isinstance(judged, robots.Rules):
             chain[-1] = asked
         elif judged == asked.url:
             chain.append(asked)

@@ -261,6 +261,14 @@ def test_where_a_redirect_of_a_seed_would_widen_the_scope() -> None:
     assert far.end.message is None
 
 
+def test_what_a_sitemap_may_list_is_not_too_deep() -> None:
+    seed = "https://example.org/"
+    depths: dict[str, Any] = {"depth": 0, "offline": True}
+    assert told(f"{seed}a", seed, **depths).end.reason == "depth"
+    for sitemap in ("add", "only"):
+        assert told(f"{seed}a", seed, sitemap=sitemap, **depths).end.type == "unknown"
+
+
 def test_a_seed_is_exempt_from_the_scope_but_not_from_robots(origin: str) -> None:
     found = told(f"{origin}/cellar", f"{origin}/cellar", exclude=("cellar",))
 
@@ -320,6 +328,26 @@ def test_a_robots_txt_that_redirects_fails_or_is_missing(web: Web) -> None:
     assert (found.robots[0].allowed, found.robots[0].error) == (False, "robots.txt answered 503")
     assert (found.end.type, found.end.reason) == ("skip", "robots")
     assert told(f"{origin}/x", ignore_robots=True).robots == []
+
+
+def test_the_origin_that_a_robots_txt_and_a_page_redirect_to_has_its_own(web: Web) -> None:
+    async def there(request: Request) -> Reply:
+        return Reply("User-agent: *\nDisallow: /x", type="text/plain")
+
+    async def here(request: Request) -> Reply:
+        return Reply("", 301, headers={"Location": new + request.path.replace("/old", "/x")})
+
+    new = web.serve(there)
+    old = web.serve(here)
+    found = told(f"{old}/old")
+
+    assert [(each.url, each.places, each.line) for each in found.robots] == [
+        (f"{old}/old", [f"{old}/robots.txt", f"{new}/robots.txt"], None),
+        (f"{new}/x", [f"{new}/robots.txt"], 2),
+    ]
+    assert [(each.type, each.url) for each in (found.end, *found.further)] == [
+        ("redirect", f"{old}/old"), ("skip", f"{new}/x")
+    ]  # fmt: skip
 
 
 def test_a_long_crawl_delay_is_not_waited_for(web: Web) -> None:
@@ -407,6 +435,25 @@ def test_a_flag_beside_a_state_says_what_would_be(crawled: Crawled) -> None:
     assert found.otherwise == ["--exclude is none here, /no/ in the state"]
     found = told(f"{origin}/b", state=state, depth=1)
     assert (found.end.reason, found.depth.depth, found.depth.limit) == ("depth", 2, 1)
+
+
+def test_seeds_beside_a_state_are_told_as_it_spells_them_and_without_credentials(
+    crawled: Crawled,
+) -> None:
+    state, origin = str(crawled.life.state), crawled.origin
+    typed = origin.replace("://", "://me:secret@")
+    found = told(f"{origin}/a", typed, given=("seeds",), state=state, offline=True)
+    assert found.otherwise == []
+    found = told(f"{origin}/a", f"{typed}/a", given=("seeds",), state=state, offline=True)
+    assert found.otherwise == [f"SEED is {origin}/a here, {origin}/ in the state"]
+    assert b"secret" not in encode(found)
+
+
+def test_what_is_fresh_is_asked_for_anew_by_another_crawl(crawled: Crawled) -> None:
+    state, url = str(crawled.life.state), f"{crawled.origin}/a"
+    end = told(url, state=state, max_age=3_600.0, offline=True).end
+    assert (end.type, end.reason) == ("skip", "fresh")
+    assert told(url, state=state, max_age=3_600.0, depth=3, offline=True).end.type == "unknown"
 
 
 def test_what_is_not_typed_gives_way_to_the_state(crawled: Crawled) -> None:
