@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from msgspec import structs
+
 from crawler.frontier.lore import COLUMNS, Lore
 from crawler.frontier.state import State
 from crawler.model import Holding, Lease, Target
 
 MOST_SITES = 100_000
 """Sites whose rows are in memory."""
+
+MOST_SELECTED = 64 * 1024 * 1024
+"""Bytes of what was selected of pages that are out together: sites by the thousand may be held."""
 
 _LEND = """
     SELECT u.id, u.fp, u.level, u.url, u.depth, u.hops, u.attempt, u.seed,
@@ -29,11 +34,15 @@ _AGAIN = "u.due <= ? ORDER BY u.due"
 
 @dataclass(slots=True)
 class Out:
-    """A lease that is out: its token, the URL's row, and the row of its seed (None: itself)."""
+    """A lease that is out: its token, the URL's row, and the row of its seed (None: itself).
+
+    ``selected`` counts the bytes that went with it.
+    """
 
     token: int
     row: int
     seed: int | None
+    selected: int = 0
 
 
 @dataclass(slots=True)
@@ -85,6 +94,7 @@ class Loans:
         self._held: dict[str, _Site] = {}
         self._hungry: dict[str, None] = {}  # held sites that could be lent more of
         self._rows: dict[str, int] = {}
+        self._selected = 0
         self.due = math.inf
         self.waiting = 0
         (self._open,) = state.db.execute("SELECT count(*) FROM site WHERE open").fetchone()
@@ -134,7 +144,9 @@ class Loans:
         out = site.out.get(lease.target.fp) if site else None
         if site is None or out is None or out.token != lease.token:
             return None
-        return site.out.pop(lease.target.fp)
+        del site.out[lease.target.fp]
+        self._selected -= out.selected
+        return out
 
     def give_back(self, leases: Sequence[Lease]) -> None:
         """Have leases lent again, as if they had never been out."""
@@ -251,9 +263,15 @@ class Loans:
         number, fp, _, url, depth, hops, attempt, seed_row, via, seed, meta, *lore = row
         if fp not in site.out:
             known, moot = (None, None) if self._lore is None else self._lore.of(depth, lore)
+            selected = 0 if known is None else len(known.selected or b"")
+            if known is not None and selected and self._selected + selected > MOST_SELECTED:
+                # As with one that has too much of it: the whole page is asked for.
+                known = structs.replace(known, etag=None, modified=None, selected=None)
+                selected = 0
+            self._selected += selected
             target = Target(url, site.name, fp, seed, via, depth, hops, meta)
             lease = Lease(target, next(self._tokens), attempt, known, moot)
-            site.out[fp] = Out(lease.token, number, seed_row)
+            site.out[fp] = Out(lease.token, number, seed_row, selected)
             leases.append(lease)
 
     def _level(self, site: _Site) -> int:

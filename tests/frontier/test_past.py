@@ -251,6 +251,36 @@ async def test_whoever_lends_what_is_large_is_noticed(
         await kept(tmp_path)
 
 
+async def test_what_was_selected_of_pages_that_are_out_together_is_not_too_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crawler.frontier.loans.MOST_SELECTED", 25)
+    names, clock = ["a/0", "a/1", "b/0", "b/1"], Clock()
+    async with state(tmp_path, clock, ONE) as frontier:
+        desk = Borrower(frontier, clock)
+        await desk.add(*names)
+        await desk.claim()
+        told = Settled(LEASE, Verdict.FETCHED, etag="e", status=200, digest=b"1", selected=b"x" * 9)
+        await frontier.settle([replace(told, lease=each) for each in desk.leases.values()], ())
+        await frontier.end("drained", ())
+    clock.advance(10.0)
+
+    def lent() -> list[tuple[str | None, bool]]:
+        known = [desk.leases[name].known or Known() for name in names]
+        return [(each.etag, each.selected is not None) for each in known]
+
+    async with state(tmp_path, clock, ONE) as frontier:
+        desk = Borrower(frontier, clock)
+        await desk.add(*names)
+        await desk.claim()
+        assert lent() == [("e", True), ("e", True), (None, False), (None, False)]
+        assert {(desk.leases[name].known or Known()).digest for name in names} == {b"1"}
+        await desk.end("a/0", "a/1")
+        await desk.give_back("b/0", "b/1")
+        await desk.claim()
+        assert lent()[2:] == [("e", True), ("e", True)]
+
+
 # One commit
 
 
