@@ -373,6 +373,8 @@ class Counter(RuleBasedStateMachine):
                 assert url.ended is None, f"{name} was lent after its end"
                 assert url.lease is None, f"{name} was lent twice at once"
                 assert url.due <= now, f"{name} was lent before its time"
+                if url.swept:  # its seed may have come again since
+                    url.target = replace(url.target, meta=self.meta_of(url.target))
                 assert lease.target == url.target
                 assert lease.attempt == url.attempt
                 assert lease.known == (url.known() if self.number > 1 else None)
@@ -526,9 +528,8 @@ class Counter(RuleBasedStateMachine):
         assert self.runner.run(self.frontier.sweep()) == len(unmet)
         for name in unmet:
             url = self.known[name]
-            target = replace(url.target, meta=self.meta_of(url.target))
             self.known[name] = Url(
-                target, swept=True, answer=url.answer, status=url.status, why=url.why
+                url.target, swept=True, answer=url.answer, status=url.status, why=url.why
             )
 
     @precondition(lambda self: self.frontier.durable)
