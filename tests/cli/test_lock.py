@@ -43,7 +43,7 @@ def slow(web: Web, tmp_path: Path, go: threading.Event) -> Life:
 def first(web: Web, slow: Life) -> Iterator[Popen[str]]:
     """A run of it that waits for the last page."""
     with slow.running() as process:
-        wait_for(lambda: web.requests("/29"))
+        wait_for(lambda: len(web.log) == 31)  # robots.txt and all pages, of which it waits for one
         yield process
 
 
