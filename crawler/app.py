@@ -186,7 +186,9 @@ async def join(
             fetcher.admit(canon.of(typed.url).url, typed.userinfo)
         parser: Parser = Reader(reading, scope, guarded=True)
         if parsers:
-            parser = await stack.enter_async_context(Lab(reading, scope, parsers, started=started))
+            # Where a pass was before there may be nothing to read: to each its 70 ms of CPU.
+            lab = Lab(reading, scope, parsers, started=started, wait=past.run > 1)
+            parser = await stack.enter_async_context(lab)
         crawl = Crawl(
             frontier=frontier,
             fetcher=fetcher,

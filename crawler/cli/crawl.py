@@ -1,6 +1,7 @@
 """``crawler crawl``."""
 
 import gc
+import os
 from functools import partial
 from typing import Any
 
@@ -192,7 +193,8 @@ def crawl(ctx: click.Context, /, **_: Any) -> int:
     gc.disable()  # until all is imported: to look for garbage in that takes 30 ms
     from crawler.parse.process import Started, how_many
 
-    with Started(how_many(settings.parsers)) as started:
+    again = settings.state is not None and os.path.exists(settings.state)  # see app.join
+    with Started(0 if again else how_many(settings.parsers)) as started:
         from crawler.session import run
 
         return run(settings, partial(blame, ctx), started)

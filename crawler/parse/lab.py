@@ -56,7 +56,8 @@ class Lab:
     """The Parser port over ``count`` children. Enter it to start them.
 
     ``deadline`` in seconds a page, ``memory`` in bytes of address space a child. Those that
-    are ``started`` already have the usual ones.
+    are ``started`` already have the usual ones. If it is to ``wait``, none is started before
+    there is a page to read: where nothing has changed there may be none.
     """
 
     def __init__(
@@ -67,10 +68,13 @@ class Lab:
         deadline: float = DEADLINE,
         memory: int = MEMORY,
         started: Started | None = None,
+        *,
+        wait: bool = False,
     ) -> None:
         self._reading = reading
         self._scope = scope
-        self._count = count
+        self._count = 0 if wait else count
+        self._later = count if wait else 0
         self._deadline = deadline
         self._memory = memory
         self._started = started
@@ -86,8 +90,7 @@ class Lab:
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._watch(), name="lab")
         try:
-            for _ in range(self._count):
-                await self._spawn()
+            await self._spawn_all()
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
@@ -126,6 +129,9 @@ class Lab:
         """Have a page read; see the port. Raises ParseBug for a bug of ours."""
         future = asyncio.get_running_loop().create_future()
         self._wait(Job(page, future))
+        if self._later:
+            self._count, self._later = self._later, 0
+            await self._spawn_all()
         self._feed()
         return cast("Parsed | Failed", await future)
 
@@ -216,6 +222,11 @@ class Lab:
         for _, job in child.jobs:
             if job.owner is child and job is not but and not job.future.done():
                 self._wait(job)
+
+    async def _spawn_all(self) -> None:
+        for _ in range(self._count):
+            if len(self._children) < self._count:
+                await self._spawn()
 
     async def _spawn(self) -> None:
         """Start a child, or give up on everything if none ever lives."""

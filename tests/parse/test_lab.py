@@ -101,6 +101,17 @@ async def test_every_page_of_many_has_its_own_result() -> None:
     assert children.deaths == 0
 
 
+async def test_children_may_wait_for_the_first_page() -> None:
+    scope = make_scope(READING)
+    async with Lab(READING, scope, 2, wait=True) as children:
+        none = children.pids
+        read = await asyncio.gather(*(children.parse(page(html(["/"]).encode())) for _ in range(9)))
+        both = children.pids
+
+    assert (none, len(both)) == ([], 2)
+    assert all(isinstance(each, Parsed) for each in read)
+
+
 async def test_what_joins_the_scope_is_known_to_children_before_the_next_page() -> None:
     scope = make_scope(READING)
     scope.widen("http://h/")
