@@ -98,8 +98,10 @@ class Life:
     def live(self, deaths: int, seed: int) -> None:
         """Die ``deaths`` times, about equally far apart, then finish."""
         chance = random.Random(seed)
+        rotates = "--rotate" in self.flags
+        moments = [moment for moment in MOMENTS if rotates or "rotate" not in moment]
         for _ in range(deaths):
-            moment = chance.choice(MOMENTS)
+            moment = chance.choice(moments)
             most = {"page": 2 * self.site.pages // deaths, "truncate": len(self.outputs)}
             number = chance.randint(1, most.get(moment.split()[1], 12))
             before = self.extra()
