@@ -26,7 +26,7 @@ test: .venv/developing lint ## lint, types, import contracts, and the tests: tho
 	$(BIN)/pytest -q -m "alone and not slow"
 	$(BIN)/pytest -q -n 2 --dist worksteal -m "$(FAST)" tests/policy tests/engine --cov=crawler.policy \
 		--cov=crawler.engine --cov-branch --cov-fail-under=95 --cov-report=term:skip-covered
-	$(BIN)/pytest -n 3 --dist worksteal -m "$(FAST)" --ignore=tests/policy --ignore=tests/engine
+	$(BIN)/pytest -n 2 --dist worksteal -m "$(FAST)" --ignore=tests/policy --ignore=tests/engine
 
 lint: .venv/developing
 	$(BIN)/ruff check

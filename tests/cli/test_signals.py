@@ -147,7 +147,7 @@ def test_a_stalled_reader_holds_nobody_up(web: Web, start: object) -> None:
     """The pipe is full and never read: memory stays, and the second signal still ends it."""
     process = start(endless(web, delay=0, padding=1500), "--per-host", "16")  # type: ignore[operator]
     seen = -1
-    while seen != len(web.log):  # until back-pressure has reached the web
+    while seen != len(web.log) or not seen:  # until back-pressure has reached the web
         seen = len(web.log)
         time.sleep(0.5)
 
