@@ -74,7 +74,7 @@ def test_the_guard_itself_is_no_bomb() -> None:
         started = time.process_time()
         too_complex(body)
         took.append(time.process_time() - started)
-    assert min(took) < 0.1
+    assert min(took) < 0.3  # 0.07 to 0.12 here; what looks back from each tag takes seconds
 
 
 HONEST = {
