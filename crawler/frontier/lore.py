@@ -119,7 +119,7 @@ class Lore:
             if self._holds(old[8]):
                 etag, modified = etag or old[0], modified or old[1]
             verdict, status, hop, depth = old[2:6]
-            if digest is None:
+            if digest is None and old[8] >= self._this.chosen:
                 digest, selected = old[6:8]
         number = self._this.number
         said = (row, etag, modified, pack(links), verdict, status, int(hop), depth, digest)

@@ -749,6 +749,7 @@ def test_half_a_page_while_options_changed_is_asked_for_in_whole(make: Make) -> 
 
     records = nights.night("-s", "new=title")
 
+    assert {path: change for path, _, change in nights.ends(records)}["/1"] is None
     assert "/1" not in nights.site.conditional
     assert {(*each["fields"],) for each in records if each["type"] == "page"} == {("new",)}
 
