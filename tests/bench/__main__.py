@@ -30,8 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     entries = [ways for ways in known.everyone() if _wanted(ways[0].name, asked.only)]
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
         run = Path(scratch)
-        with site.served(asked.site, run) as sites:
-            contest = Contest(sites, run, asked.limit, lambda line: print(line, file=sys.stderr))
+        with site.served(asked.site, run) as served:
+            contest = Contest(served, run, asked.limit, lambda line: print(line, file=sys.stderr))
             if asked.quick:
                 peers = [ways[0] for ways in entries]
             else:
@@ -53,7 +53,7 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=int, default=5)
     add("--site", type=Path, help="a folder to serve instead of the documentation")
     add("--only", action="append", default=[], metavar="NAME", help="ours and these peers alone")
-    add("--limit", type=float, default=120.0, metavar="SECONDS", help="for one crawl")
+    add("--limit", type=float, default=300.0, metavar="SECONDS", help="for one crawl")
     add("--quick", action="store_true", help="no trials, and nothing is warmed up")
     add("--json", action="store_true", help="print an object for machines")
     return parser.parse_args(arguments)

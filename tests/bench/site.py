@@ -55,33 +55,20 @@ def _page(line: str) -> tuple[str, int] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Sites:
-    """Where to start: on the ``whole`` site, and on the ``small`` one for those that are slow.
+class Site:
+    """Where everyone starts, and what was asked for there."""
 
-    They are the same where there are not ``two``.
-    """
-
-    whole: str
-    small: str
+    url: str
     log: Log
-
-    @property
-    def two(self) -> bool:
-        return self.whole != self.small
 
 
 @contextlib.contextmanager
-def served(folder: Path | None, run: Path) -> Iterator[Sites]:
+def served(folder: Path | None, run: Path) -> Iterator[Site]:
     """Serve ``folder`` (None: the documentation) as long as the context lasts."""
-    if folder is None:
-        small = dict.fromkeys(COPIES, 1)
-        roots = {"whole": _copies(run / "whole", COPIES), "small": _copies(run / "small", small)}
-    else:
-        roots = {"whole": folder.resolve()}
+    root = _documentation(run / "site") if folder is None else folder.resolve()
     log = run / "access.log"
-    with serving({name: f"root {root};" for name, root in roots.items()}, run, log) as origins:
-        whole, small_or_whole = origins["whole"], origins.get("small", origins["whole"])
-        yield Sites(whole + "/", small_or_whole + "/", Log(log))
+    with serving({"site": f"root {root};"}, run, log) as origins:
+        yield Site(origins["site"] + "/", Log(log))
 
 
 def missing() -> list[str]:
@@ -89,10 +76,10 @@ def missing() -> list[str]:
     return [name for name, folder in FOLDERS.items() if not folder.is_dir()]
 
 
-def _copies(root: Path, copies: dict[str, int]) -> Path:
+def _documentation(root: Path) -> Path:
     """Make a site in which each documentation is there several times over."""
     root.mkdir()
-    names = [f"{name}-{number}" for name, count in copies.items() for number in range(count)]
+    names = [f"{name}-{number}" for name, count in COPIES.items() for number in range(count)]
     for name in names:
         (root / name).symlink_to(FOLDERS[name.partition("-")[0]])
     (root / "index.html").write_text(html(f"/{name}/index.html" for name in names))

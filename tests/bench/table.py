@@ -35,7 +35,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One peer on one site. ``behind`` is how many times faster ours is in the same round.
+    """One peer. ``behind`` is how many times faster ours is in the same round.
 
     ``missed`` are pages that someone else got in the same round, in the worst of the rounds;
     of who was ``late``, and so was ended, the speed is that of the time it had.
@@ -43,7 +43,6 @@ class Row:
     """
 
     name: str
-    site: str
     pages: int
     requests: int
     kilobytes: float
@@ -63,18 +62,17 @@ class Row:
 
 
 def rows(runs: Sequence[Run]) -> list[Row]:
-    """Return a row for each peer and site, in the order of the first round."""
-    order = dict.fromkeys((run.site, run.peer.name) for run in runs if run.turn == 0)
-    return [_row([run for run in runs if (run.site, run.peer.name) == key], runs) for key in order]
+    """Return a row for each peer, in the order of the first round."""
+    order = [run.peer.name for run in runs if run.turn == 0]
+    return [_row([run for run in runs if run.peer.name == name], runs) for name in order]
 
 
 def _row(own: Sequence[Run], runs: Sequence[Run]) -> Row:
     first = own[0]
     pages = first.asked.pages
-    ours = {run.turn: run.rate for run in runs if (run.site, run.peer.name) == (first.site, OURS)}
+    ours = {run.turn: run.rate for run in runs if run.peer.name == OURS}
     return Row(
         name=first.peer.name,
-        site=first.site,
         pages=len(pages),
         requests=first.asked.requests,
         kilobytes=sum(pages.values()) / 1e3 / max(1, len(pages)),
@@ -90,13 +88,13 @@ def _row(own: Sequence[Run], runs: Sequence[Run]) -> Row:
 
 
 def _missed(run: Run, runs: Sequence[Run]) -> list[str]:
-    """Return the pages that others got from the same site in the same round.
+    """Return the pages that others got in the same round.
 
     Who had no time to get them all has missed none.
     """
     if run.cost.late:
         return []
-    same = [each for each in runs if (each.site, each.turn) == (run.site, run.turn)]
+    same = [each for each in runs if each.turn == run.turn]
     return sorted(set().union(*(each.asked.pages for each in same)) - set(run.asked.pages))
 
 
@@ -110,18 +108,17 @@ _COLUMNS: list[tuple[str, Callable[[Row], str]]] = [
 
 def text(found: Sequence[Row], rounds: int) -> str:
     """Return the table in Markdown, with what has to be said of it."""
+    best = max(found, key=lambda row: row.pages)
     lines = [
+        f"{best.pages:,} pages, {best.kilobytes:.0f} KB each.",
+        "",
         f"Medians of {rounds} interleaved rounds (least–most), each a whole process from start to",
         "exit; CPU and peak memory (PSS) are summed over all its processes.",
         "",
         "| | " + " | ".join(name for name, _ in _COLUMNS) + " |",
         "|---|" + "---:|" * len(_COLUMNS),
     ]
-    for site in dict.fromkeys(row.site for row in found):
-        here = [row for row in found if row.site == site]
-        best = max(here, key=lambda row: row.pages)
-        lines.append(f"| *{best.pages:,} pages, {best.kilobytes:.0f} KB each* |" + " |" * 4)
-        lines += [_line(row) for row in sorted(here, key=lambda row: -row.rate.median)]
+    lines += [_line(row) for row in sorted(found, key=lambda row: -row.rate.median)]
     lines.append("")
     for note in (*notes(found), *settings(found)):
         lines += textwrap.wrap(note, 96, subsequent_indent="  ", break_on_hyphens=False) or [""]
@@ -137,9 +134,6 @@ def _line(row: Row) -> str:
 
 def notes(found: Sequence[Row]) -> Iterator[str]:
     """Yield who did other work than the others."""
-    if len({row.site for row in found}) > 1:
-        yield "Who is slow gets a smaller site, and so does ours beside it, in the same rounds."
-        yield ""
     for row in found:
         if row.late:
             yield f"- {row.name} was ended when its time was over: its speed is until then"

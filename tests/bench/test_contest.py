@@ -110,7 +110,7 @@ def run(
     name: str, pages: int, seconds: float = 1.0, turn: int = 0, code: int = 0, *, late: bool = False
 ) -> Run:
     asked = Asked({f"/{number}.html": 1_000 for number in range(pages)}, pages)
-    return Run(peer(name), "whole", turn, Cost(seconds, 0.5, 30.0, code, late), asked)
+    return Run(peer(name), turn, Cost(seconds, 0.5, 30.0, code, late), asked)
 
 
 def test_a_peer_that_skips_pages_is_caught() -> None:

@@ -1,7 +1,7 @@
 """Everyone that takes part: ours in its forms, and those peers that are installed.
 
 Each entry is a list of ways to call one crawler; where there are several, the fastest in a
-trial on the small site takes part.
+trial takes part.
 """
 
 import shutil
@@ -103,4 +103,4 @@ def _python(package: str, name: str, file: str, output: str, said: str) -> list[
     def command(url: str, out: Path) -> Sequence[str]:
         return (str(PYTHON), str(PROGRAMS / file), url, str(out / output))
 
-    return [Peer(f"{name} {version}", said, command, slow=True)]
+    return [Peer(f"{name} {version}", said, command)]

@@ -11,12 +11,11 @@ OURS = "crawler"
 class Peer:
     """``command`` returns what to run for a URL and a folder to write to.
 
-    ``settings`` is told under the table. Who is ``slow`` gets the small site. ``codes`` are
-    the exit codes of a crawl that went well.
+    ``settings`` is told under the table. ``codes`` are the exit codes of a crawl that
+    went well.
     """
 
     name: str
     settings: str
     command: Callable[[str, Path], Sequence[str]]
-    slow: bool = False
     codes: tuple[int, ...] = (0,)
