@@ -5,6 +5,7 @@ ends when that socket does, and arms an alarm for every page, so that a page it 
 done with cannot outlive its parent.
 """
 
+import contextlib
 import mmap
 import os
 import resource
@@ -47,9 +48,11 @@ def main(descriptor: int, slot: int, memory: int, deadline: float) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with socket.socket(fileno=descriptor) as parent, mmap.mmap(slot, process.SIZE) as shared:
         source = cast("BinaryIO", parent.makefile("rb", buffering=256 * 1024))
-        setup = _receive(source)
-        if isinstance(setup, Setup):
-            _Child(parent, shared, setup, deadline + 2.0).serve(source)
+        # Where the crawler has been killed nobody wants results, nor words about that.
+        with contextlib.suppress(ConnectionError):
+            setup = _receive(source)
+            if isinstance(setup, Setup):
+                _Child(parent, shared, setup, deadline + 2.0).serve(source)
 
 
 class _Child:

@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Target
-from crawler.parse import process, ward
+from crawler.parse import frames, process, ward
 from crawler.parse.lab import Lab, ParseBug
 from crawler.parse.page import Reader, Reading, make_scope
 from tests.web.server import html
@@ -63,6 +64,22 @@ async def all_gone(pids: list[int], seconds: float) -> bool:
             return False
         await asyncio.sleep(0.02)
     return True
+
+
+@pytest.mark.parametrize("reported", [False, True])
+def test_a_child_whose_crawler_is_killed_ends_without_a_word(
+    capfd: pytest.CaptureFixture[str], reported: bool
+) -> None:
+    child = process.Process()
+    child.socket.setblocking(True)
+    child.socket.sendall(frames.frame(frames.Setup(READING, ())))
+    child.socket.sendall(frames.frame(frames.Batch(1, (), [healthy(1)])))
+    if reported:  # what lies unread in a socket that closes resets the other end
+        child.socket.recv(1, socket.MSG_PEEK)
+    child.socket.close()
+
+    assert child.popen.wait(30.0) == 0
+    assert capfd.readouterr() == ("", "")
 
 
 def alive(pid: int) -> bool:
