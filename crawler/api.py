@@ -32,7 +32,7 @@ from crawler.settings import ScopeKind, Settings
 from crawler.sink.columns import Columns
 
 Record = dict[str, Any]
-"""A record as documented for the command, without ``seq``."""
+"""A record as documented for the command."""
 
 AHEAD = 100
 """Records that may wait for whoever iterates; beyond that the crawl waits, too."""
@@ -96,9 +96,9 @@ class Options(TypedDict, total=False):
 async def crawl(urls: Iterable[str], **options: Unpack[Options]) -> AsyncIterator[Record]:
     """Crawl from ``urls`` and yield records as they come.
 
-    Raises ValueError for a bad setting, and :class:`crawler.errors.CrawlError` for what
-    stops a crawl (no usable seed, say). A page's faults are ``error`` records. Leaving the
-    loop ends the crawl.
+    Raises TypeError for an option that there is not, ValueError for a bad setting, and
+    :class:`crawler.errors.CrawlError` for what stops a crawl (no usable seed, say). A page's
+    faults are ``error`` records. Leaving the loop ends the crawl.
     """
     async with Crawl(urls, **options) as running:
         async for record in running:
@@ -109,6 +109,8 @@ class Crawl:
     """A crawl to be entered, iterated once, and left: then nothing of it remains."""
 
     def __init__(self, urls: Iterable[str], **options: Unpack[Options]) -> None:
+        for name in sorted(options.keys() - Options.__annotations__.keys()):
+            raise TypeError(f"no option {name!r} from Python; crawler.api.Options has them all")
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in options.items()

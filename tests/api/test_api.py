@@ -245,6 +245,10 @@ async def test_fields_items_and_functions_are_as_on_the_command_line(
 async def test_bad_settings_and_seeds_are_raised(web: Web) -> None:
     with pytest.raises(ValueError, match="--max-pages"):
         crawler.Crawl(["https://example.com"], max_pages=0)
+    for name in (*NOT_FOR_THE_API - {"seeds"}, "max_page"):  # the command's own do nothing here
+        options: Any = {name: ["x"]}
+        with pytest.raises(TypeError, match=f"no option '{name}'"):
+            crawler.Crawl(["https://example.com"], **options)
     with pytest.raises(NoUsableSeed):
         async for _ in crawler.crawl(["mailto:x@example.com"]):
             pass
