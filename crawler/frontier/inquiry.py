@@ -278,7 +278,7 @@ class Inquiry:
         try:
             cursor = self._db.execute(query)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise BadSetting(f"--sql: {error}") from None
+            raise _refused(error) from None
         return Answer([each[0] for each in cursor.description or ()], self._safely(cursor))
 
     def _safely(self, rows: Rows) -> Rows:
@@ -287,7 +287,7 @@ class Inquiry:
                 yield row
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) in (0, sqlite3.SQLITE_ERROR):
-                raise BadSetting(f"--sql: {error}") from None
+                raise _refused(error) from None
             raise
 
     def _urls(self, rows: Sequence[int]) -> Answer:
@@ -339,6 +339,11 @@ _LOOKING = {
 def _only_look(action: int, *what: str | None) -> int:
     """SQLite asks whether a statement may do something: it may look."""
     return sqlite3.SQLITE_OK if action in _LOOKING else sqlite3.SQLITE_DENY
+
+
+def _refused(error: Exception) -> BadSetting:
+    hint = "; it can only look: SELECT …" if "not authorized" in str(error) else ""
+    return BadSetting(f"--sql: {error}{hint}")
 
 
 def _as_text(selected: bytes | None) -> str | None:

@@ -167,6 +167,7 @@ def test_sql_changes_nothing(life: Life, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (2, ""), (query, ran)
         assert one_line(ran.err, "--sql")
         assert [why for why in REFUSALS if why in ran.err], ran.err
+        assert ("not authorized" in ran.err) == ("it can only look" in ran.err)
         assert Path(state).read_bytes() == before, query
     beside = {path.name for path in tmp_path.iterdir()} - {"crawl.db-wal", "crawl.db-shm"}
     assert beside == {"crawl.db"}
