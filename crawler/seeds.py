@@ -81,6 +81,8 @@ class Seeds:
         except ValueError as error:
             log.warning("%s", error)
             return None
+        if "//" not in text and os.path.isfile(text):
+            log.warning("%s is also a file here; -i %s reads seeds from it", text, text)
         self._usable += 1
         return Seed(seed.url, seed.userinfo, typed=True)
 

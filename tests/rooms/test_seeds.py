@@ -76,6 +76,21 @@ async def test_a_typed_seed_that_is_none_is_told_and_passed_over(
     assert "http://[" in second
 
 
+async def test_a_typed_seed_that_is_a_file_is_told_how_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "urls.txt", GOOD)
+    (tmp_path / "good.test").mkdir()
+
+    got = await every("urls.txt", "good.test", "https://other.test/")
+
+    assert [seed.url for seed in got] == [
+        "https://urls.txt/", "https://good.test/", "https://other.test/"
+    ]  # fmt: skip
+    assert warnings(caplog) == ["urls.txt is also a file here; -i urls.txt reads seeds from it"]
+
+
 @pytest.mark.parametrize("typed", [(), ("http://",), ("ftp://a.test", "")])
 async def test_no_usable_seed_at_all(typed: tuple[str, ...]) -> None:
     with pytest.raises(NoUsableSeed):
