@@ -148,7 +148,9 @@ async def _run(
     if settings.progress == "json" or (settings.verbose and settings.log_format == "json"):
         progress.around(encode(summary).decode(), last=True)
     elif talk or settings.verbose:
-        progress.around("\n".join(report_summary.lines(summary, before)), last=True)
+        making = checked.selection.makes_items
+        told = report_summary.lines(summary, before, makes_items=making)
+        progress.around("\n".join(told), last=True)
     if error is not None and not isinstance(error, CrawlError):
         return _traced(error), summary
     return endings.of_crawl(result, error, checked.rules), summary

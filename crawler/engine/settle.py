@@ -195,4 +195,5 @@ class Settle:
         if stats.field_errors > 1:
             log.info("%s: %s", target.url, told)
         else:
-            log.warning("%s: %s (first page with field errors; -v tells of all)", target.url, told)
+            more = "" if log.isEnabledFor(logging.INFO) else "; -v tells of all"
+            log.warning("%s: %s (first page with field errors%s)", target.url, told, more)

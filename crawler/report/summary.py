@@ -32,8 +32,11 @@ def balance(
     return f"{_count(tally.discovered, 'URL')} = {' + '.join(terms)}"
 
 
-def lines(summary: SummaryRecord, before: int = 0) -> list[str]:
-    """Return the summary as a few lines; ``before`` pages are from earlier runs."""
+def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False) -> list[str]:
+    """Return the summary as a few lines; ``before`` pages are from earlier runs.
+
+    Where items are made, none is told as well.
+    """
     seconds = summary.elapsed_ms / 1000
     rate = (summary.fetched - before) / seconds if seconds else 0.0
     megabytes = summary.wire_bytes / 1e6
@@ -42,7 +45,7 @@ def lines(summary: SummaryRecord, before: int = 0) -> list[str]:
         f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]
-    if summary.items or summary.dropped or summary.field_errors:
+    if makes_items or summary.items or summary.dropped or summary.field_errors:
         told.insert(1, _taken(summary))
     if summary.refused:
         told.insert(1, f"links not followed:{_parts(summary.refused)}")

@@ -349,9 +349,18 @@ def test_what_of_an_item_cannot_be_read_is_told_and_counted(web: Web) -> None:
         there = request.path == "/"
         return Reply("<p class=b><i>free</i><p class=b><i>7</i>", 200 if there else 404)
 
-    ran = crawl(web.serve(handler), "--each", ".b", "-s", "price:float=i", "--emit", "item,summary")
+    flags = ("--each", ".b", "-s", "price:float=i", "--emit", "item,summary")
+    ran = crawl(web.serve(handler), *flags)
 
     assert [item["fields"]["price"] for item in ran.of("item")] == [None, 7.0]
     assert ran.of("summary")[0]["field_errors"] == 1
     assert "items[0].price" in ran.err
-    assert "first page with field errors" in ran.err
+    assert "(first page with field errors; -v tells of all)" in ran.err
+    assert "(first page with field errors)" in crawl(web.serve(handler), *flags, "-v").err
+
+
+def test_that_no_item_was_made_is_told(web: Web) -> None:
+    origin = web.pages({"/": []})
+
+    assert "\n0 items\n" in crawl(origin, "--each", ".none", "-s", "x=i", "-v").err
+    assert " item" not in crawl(origin, "-s", "x=i", "-v").err
