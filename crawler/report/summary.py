@@ -48,7 +48,8 @@ def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False)
     if makes_items or summary.items or summary.dropped or summary.field_errors:
         told.insert(1, _taken(summary))
     if summary.refused:
-        told.insert(1, f"links not followed:{_parts(summary.refused)}")
+        links = _count(sum(summary.refused.values()), "link")
+        told.insert(1, f"{links} not followed{_parts(summary.refused)}")
     if summary.pass_ > 1:
         told.insert(1, news(summary))
     return told

@@ -321,7 +321,7 @@ def test_the_summary_is_a_few_lines() -> None:
             "2,110 URLs = 2,000 pages + 50 redirects + 30 errors (http_4xx 25, dns 5)"
             " + 20 skipped (robots 20) + 10 left"
         ),
-        "links not followed: (depth 2,000, scope 1,000)",
+        "3,000 links not followed (depth 2,000, scope 1,000)",
         "2,200 requests, 12.3 MB, 4.0 s, 500 pages/s: nothing left to do",
     ]
 
