@@ -23,7 +23,7 @@ class SeedEnds:
 
     def skipped(self, url: str, reason: Reason) -> None:
         """Count a seed that ended as a skip."""
-        self.first = self.first or f"{url}: skipped ({reason})"
+        self.first = self.first or f"{url}: skipped ({reason}); crawler explain URL tells why"
         if reason is Reason.FRESH:  # it was a page when it was looked at last
             self.pages += 1
         elif reason is Reason.ROBOTS:

@@ -122,7 +122,7 @@ def test_a_seed_denied_by_robots_is_77_and_never_asked_for(web: Web) -> None:
 
     assert ran.code == 77
     assert ran.records[0]["reason"] == "robots"
-    assert one_line(ran, "robots")
+    assert one_line(ran, "skipped (robots); crawler explain URL tells why")
     assert [request.path for request in web.log] == ["/robots.txt"]
 
 
