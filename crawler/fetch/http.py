@@ -47,6 +47,9 @@ IDLE = 15.0
 MOST_ROUTES = 2_000
 """Origins whose requests are kept prepared, 2 KB each; it takes 13 µs to prepare them anew."""
 
+MOST_TURNED_BACK = 10_000
+"""URLs that were asked for once more because they redirected to themselves with a cookie."""
+
 _ANYWHERE = Trust(everyone=True)
 
 
@@ -91,6 +94,7 @@ class HttpFetcher:
         self._trust = trust
         self._seed_hosts: set[str] = set()
         self._routes: dict[str, _Route] = {}
+        self._turned_back: set[str] = set()
         self._through_socks: dict[Proxy, BaseConnector] = {}
         self._large = asyncio.Semaphore(LARGE_BODIES)
         self._now = asyncio.get_running_loop().time
@@ -168,7 +172,7 @@ class HttpFetcher:
                 wanted = self._wire.xml and media.may_be_sitemap(content_type)
                 wanted = wanted or (self._wire.plain and media.is_plain(content_type))
                 outcome = await exchange.read(whole=whole or wanted)
-                return self._heard(url, route, response, nonce) or outcome
+                return self._heard(url, route, response, headers, nonce) or outcome
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if proxy is not None and (failed := proxies.failed(proxy, error)) is not None:
                 return failed
@@ -192,32 +196,46 @@ class HttpFetcher:
             answer = route.digest.answer("GET", url[len(urls.origin(url)) :])
             if answer is not None:
                 headers["Authorization"] = answer
-        if self._wire.jar is not None:
-            given = (route.headers or {}).get("Cookie", "")
-            names = [pair.partition("=")[0].strip() for pair in given.split(";")]
-            kept = self._wire.jar.header(url, without=names)
-            if kept:
-                headers["Cookie"] = f"{given}; {kept}" if given else kept
+        if self._wire.jar is not None and (cookies := _cookies(self._wire.jar, url, route)):
+            headers["Cookie"] = cookies
         return headers, nonce
 
     def _heard(
-        self, url: str, route: _Route, response: Response, nonce: str | None
+        self,
+        url: str,
+        route: _Route,
+        response: Response,
+        asked: Mapping[str, str] | None,
+        nonce: str | None,
     ) -> Failed | None:
-        """Take in what an answer says of cookies, passwords and the proxy.
+        """Take in what an answer to ``asked`` says of cookies, passwords and the proxy.
 
         Returns a failure if it is no answer of the origin's, or one to a request without
-        the password that it wants.
+        the password, or the cookie, that it wants.
         """
         if response.status == 407 and route.proxy and route.requests.absolute:
             return proxies.fault(route.proxy, "407 Proxy Authentication Required", lasting=True)
         if self._wire.jar is not None:
             self._wire.jar.take(url, response.headers.getall("Set-Cookie", ()))
+            if (
+                _leads_back(url, response)
+                and (asked or {}).get("Cookie", "") != _cookies(self._wire.jar, url, route)
+                and self._first_time(url)
+            ):
+                return Failed(Fault.BAD_REDIRECT, "gave a cookie", response.status, again=True)
         if route.digest is not None:
             if response.status != 401:
                 route.digest.accepted()
             elif route.digest.challenged(response.headers.getall("WWW-Authenticate", ()), nonce):
                 return Failed(Fault.HTTP_4XX, "asked for a digest", 401, again=True)
         return None
+
+    def _first_time(self, url: str) -> bool:
+        """Whether ``url`` may be asked for again with its new cookie: once, not for ever."""
+        if url in self._turned_back or len(self._turned_back) >= MOST_TURNED_BACK:
+            return False
+        self._turned_back.add(url)
+        return True
 
     def _route(self, origin: str) -> _Route:
         wire, host = self._wire, urls.host(origin + "/")
@@ -253,6 +271,23 @@ class _Connector(Connector):
         asked = super()._update_proxy_auth_header_and_build_proxy_req(req)
         asked._ssl = True  # -k is for the seeds' hosts: what the proxy hears is not theirs
         return asked
+
+
+def _cookies(jar: Jar, url: str, route: _Route) -> str:
+    """Return the Cookie header of a request: what was given for the origin, and what is kept."""
+    given = (route.headers or {}).get("Cookie", "")
+    names = [pair.partition("=")[0].strip() for pair in given.split(";")]
+    return "; ".join(filter(None, (given, jar.header(url, without=names))))
+
+
+def _leads_back(url: str, response: Response) -> bool:
+    """Whether an answer redirects to the URL that was asked for."""
+    location = response.headers.get("Location")
+    return (
+        location is not None
+        and 300 <= response.status < 400
+        and (urls.resolve(url, location) or "").partition("#")[0] == url
+    )
 
 
 def _conditional(headers: Mapping[str, str] | None, known: Known) -> Mapping[str, str]:

@@ -202,6 +202,34 @@ def test_a_jar_lives_from_run_to_run(web: Web, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.parametrize("satisfied", [True, False])
+def test_a_page_that_redirects_to_itself_with_a_cookie_is_asked_for_once_more(
+    web: Web, tmp_path: Path, satisfied: bool
+) -> None:
+    async def handler(request: Request) -> Reply:
+        if request.path == "/robots.txt":
+            return Reply(status=404)
+        if "in=" in request.headers.get("cookie", "") and satisfied:
+            return Reply(html(["/next"] if request.path == "/" else []))
+        cookie = f"in={len(web.log)}; Path=/"  # never the same
+        return Reply("", 302, headers={"Location": f"{request.path}#top", "Set-Cookie": cookie})
+
+    origin = web.serve(handler)
+    ran = crawl(origin, "--cookie-jar", str(tmp_path / "cookies.txt"), "--retries", "0")
+    asked = [request.path for request in web.log]
+    without = crawl(origin)
+
+    assert [record["type"] for record in without.records] == ["redirect"]
+    if satisfied:
+        assert asked == ["/robots.txt", "/", "/", "/next"]
+        assert [(page["url"], page["attempts"]) for page in ran.records] == [
+            (f"{origin}/", 1), (f"{origin}/next", 1)
+        ]  # fmt: skip
+    else:
+        assert asked == ["/robots.txt", "/", "/"]
+        assert [record["type"] for record in ran.records] == ["redirect"]
+
+
 def test_a_bad_jar_is_two_before_anything_is_asked_and_stays_as_it_is(
     web: Web, tmp_path: Path
 ) -> None:
