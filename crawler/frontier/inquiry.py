@@ -25,6 +25,7 @@ from crawler.frontier.state import (
 from crawler.frontier.trail import Begun, Trail
 from crawler.model import Mark, Tally
 from crawler.policy import urls
+from crawler.record import moment
 from crawler.selected import Difference, differences, text
 
 Rows = Iterator[Sequence[Any]]
@@ -112,6 +113,7 @@ class Inquiry:
         identify(path, self._db, OTHER)
         self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
         self._db.create_function("as_text", 1, _as_text, deterministic=True)
+        self._db.create_function("moment", 1, moment, deterministic=True)
         self._db.execute(_LINK)
         self._db.execute("BEGIN")  # one picture, whatever is committed meanwhile
         self._db.set_authorizer(_only_look)
@@ -148,7 +150,7 @@ class Inquiry:
     def passes(self) -> Answer:
         """Return a row a pass: its account, its changes, and how it ended (null: it has not)."""
         return self.sql(
-            "SELECT number AS pass, datetime(started, 'unixepoch') AS started, ended, fetched AS "
+            "SELECT number AS pass, moment(started) AS started, ended, fetched AS "
             "pages, redirected AS redirects, failed AS errors, skipped, "
             "discovered - fetched - redirected - failed - skipped - gone AS 'left', "
             "(SELECT count(*) FROM change WHERE pass = number AND kind = 'new') AS new, "

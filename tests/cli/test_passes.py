@@ -424,6 +424,8 @@ def test_passes_are_told_one_a_line(make: Make) -> None:
         ("1", "max_pages", "10"), ("2", "max_pages", "10"), ("3", "", told[2]["pages"]),
     ]  # fmt: skip
     assert crawler("state", state).out.splitlines()[-4:] == [names, *rows]
+    account = json.loads(crawler("state", state, "--json").out.splitlines()[0])
+    assert told[2]["started"] == account["started"]  # one form of time
     for wrong in (["1"], ["2", "1"], ["0", "1"], ["1", "4"], ["a", "b"]):
         ran = crawler("diff", state, *wrong)
         assert (ran.code, ran.out) == (2, ""), wrong
