@@ -26,7 +26,9 @@ class _Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb, or say which one is missing."""
         if "." in args[0] or "/" in args[0]:
-            raise click.UsageError(f"say what to do: crawler crawl {args[0]}", ctx)
+            from crawler.policy.urls import public
+
+            raise click.UsageError(f"say what to do: crawler crawl {public(args[0])}", ctx)
         return super().resolve_command(ctx, args)
 
 

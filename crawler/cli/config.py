@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 
-_USERINFO = re.compile(r"(?:^(?=[^/?#\s:@]*:)|(?<=//))[^/?#\s]+@")
+_USERINFO = re.compile(
+    r"(?<=//)[^/?#\s]+@"
+    r"|(?:^|(?<=//))[^/?#\s:@]*:(?!//|\d*(?:[/?#\s]|$))\S*@"  # no port: a password, whatever is in it
+)
 _WIDEST = 48
 
 

@@ -52,9 +52,8 @@ class Credentials:
         self._auth: tuple[str, str] | None = None
         for line in headers:
             self._add(line)
-        for cookie in cookies:
-            if "=" not in cookie:
-                raise ValueError(f"-b {cookie!r}: a cookie is NAME=VALUE")
+        if not all("=" in cookie for cookie in cookies):
+            raise ValueError("-b: a cookie is NAME=VALUE")  # what is none may be a value alone
         if jar := "; ".join(cookies):
             given = self._for_seeds.get("Cookie")
             self._for_seeds["Cookie"] = _clean("-b", f"{given}; {jar}" if given else jar)
@@ -108,14 +107,16 @@ class Credentials:
             place, _, text = line[1:].partition(" ")
             url = urls.canonical(place)
             if url is None:
-                raise ValueError(f"-H {line!r}: @ORIGIN is like @https://example.com")
+                raise ValueError(
+                    f"-H '@{urls.public(place)} …': @ORIGIN is like @https://example.com"
+                )
             origin = urls.origin(url)
         name, colon, value = text.partition(":")
         name, value = name.strip(), _clean("-H", value.strip())
         if not colon or not _NAME.fullmatch(name):
-            raise ValueError(f"-H {line!r}: a header is 'Name: value'")
+            raise ValueError(f"-H {_unsaid(text)}: a header is 'Name: value'")
         if name.lower() in _FRAMING:
-            raise ValueError(f"-H {line!r}: this header is for the connection, not for you")
+            raise ValueError(f"-H {name}: this header is for the connection, not for you")
         if origin is not None:
             self._bound.setdefault(origin, CIMultiDict())[name] = value
         elif _EVERYWHERE.fullmatch(name):
@@ -127,6 +128,12 @@ class Credentials:
 def basic(user: str, password: str) -> str:
     """Return the value of a basic Authorization header (RFC 7617, UTF-8)."""
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _unsaid(text: str) -> str:
+    """Return what tells a header that is none from others, without what may be its value."""
+    name, mark, _ = text.partition(":" if ":" in text else " ")
+    return repr(f"{name}{mark.rstrip()} …" if mark else "…")
 
 
 def _read_netrc() -> netrc.netrc:

@@ -23,11 +23,11 @@ from crawler.model import Link
 MAX_REFERENCE = 16_384
 """A longer reference on a page is no URL to us (bytes it would cost to remember it)."""
 
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://|https?:[/\\]", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(
     r"(?:about|blob|data|file|javascript|mailto|news|tel):(?!//|\d+(?:/|$))", re.IGNORECASE
 )
-_USERINFO = re.compile(r"(?<![^/])[^/?#]*@")  # what an error must not quote
+_BEFORE_LAST_AT = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?[/\\]{2})?.*@", re.IGNORECASE | re.DOTALL)
 _BEFORE_HOST = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?(?://)?)[^/?#\\]*@", re.IGNORECASE)
 _SCHEMES = ("http://", "https://")
 
@@ -87,7 +87,7 @@ def seed(text: str) -> Seed:
     port other than 443. Raises ValueError with a sentence for people.
     """
     typed = text.strip()
-    quoted = repr((_USERINFO.sub("", typed) if "//" in typed else typed.rpartition("@")[2])[:200])
+    quoted = repr(public(typed)[:200])
     if typed.startswith(("/", "./", "../")) and not typed.startswith("//"):
         raise ValueError(f"not a URL: {quoted} (a file of URLs is read with --input)")
     if other := _OTHER_SCHEME.match(typed):
@@ -99,7 +99,8 @@ def seed(text: str) -> Seed:
     try:
         url = URL(typed)
     except ValueError:
-        raise ValueError(f"not a URL: {quoted}") from None
+        hint = " (in a password write # as %23, / as %2F, ? as %3F)" if "@" in typed else ""
+        raise ValueError(f"not a URL: {quoted}{hint}") from None
     if not url.href.startswith(_SCHEMES):
         raise ValueError(f"only http and https can be crawled: {quoted}")
     userinfo = (unquote(url.username), unquote(url.password)) if "@" in url.href else None
@@ -107,6 +108,14 @@ def seed(text: str) -> Seed:
     if href is None:
         raise ValueError(f"not a URL: {quoted}")
     return Seed(href, userinfo if userinfo != ("", "") else None)
+
+
+def public(typed: str) -> str:
+    """Return what a message may quote of what someone has typed as a URL.
+
+    A password may hold what ends it by the standard (``#``), so all up to the last ``@`` goes.
+    """
+    return _BEFORE_LAST_AT.sub(r"\1", typed)
 
 
 def normalised(typed: str, canon: Canon) -> tuple[str, list[str]]:

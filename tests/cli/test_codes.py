@@ -228,7 +228,7 @@ def test_nothing_due_within_max_wait_is_75(web: Web) -> None:
 
 
 def test_without_a_verb_people_are_told_what_there_is() -> None:
-    bare, forgot = crawler(), crawler("https://example.com/")
+    bare, forgot = crawler(), crawler("https://me:geheim@example.com/")
 
     assert (bare.code, forgot.code) == (2, 2)
     assert bare.err.startswith("Usage: crawler")

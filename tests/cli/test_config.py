@@ -391,12 +391,14 @@ def test_help_comes_whatever_is_wrong_outside(tmp_path: Path) -> None:
 
 
 SECRETS = """
-seeds = ["https://me:geheim@example.com/", "me:geheim@example.com", "https://geheim@example.com"]
+seeds = ["https://me:geheim@example.com/", "me:geheim@example.com", "https://geheim@example.com",
+         "http://me:ge#geheim@odd.example/", "me:ge/geheim@odd.example"]
 header = ["Authorization: geheim", "@https://x.example X-Key: geheim", "@https://me:geheim@x Y: 1"]
 cookie = ["sid=geheim=geheim"]
 auth = "me:ge@geheim"
 proxy = "http://me:geheim@proxy.example:3128"
 input = "https://example.com/a@b"
+output = ["http://h:80/a@b"]
 """
 
 
@@ -414,7 +416,7 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert "geheim" not in out
     for word in ("https://***@example.com/", "Authorization:***", "@https://x.example X-Key:***",
                  "sid=***", "me:***", "you:***", "http://***@proxy.example:3128",
-                 "https://example.com/a@b"):  # fmt: skip
+                 "https://example.com/a@b", "http://h:80/a@b", "http://***@odd.example/"):  # fmt: skip
         assert word in out, word
 
 

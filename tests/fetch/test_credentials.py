@@ -1,6 +1,7 @@
 """Credentials are bound to origins: on paper, and in what arrives at real servers."""
 
 import os
+import re
 from base64 import b64encode
 from pathlib import Path
 
@@ -156,6 +157,28 @@ def test_what_goes_everywhere_may_still_be_bound() -> None:
 def test_what_is_no_header_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         Credentials([line])
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("Authorization Bearer secret", "-H 'Authorization …': a header is"),
+        ("X Key: secret", "-H 'X Key: …': a header is"),
+        ("secret", "-H '…': a header is"),
+        ("@ftp://me:sec#ret@api.example X-Key: secret", "-H '@ftp://api.example …': @ORIGIN"),
+        ("@https://api.example X-Key secret", "-H 'X-Key …': a header is"),
+        ("Content-Length: secret", "-H Content-Length: this header"),
+    ],
+)
+def test_what_is_wrong_with_a_header_is_told_without_its_value(line: str, named: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(named)) as caught:
+        Credentials([line])
+    assert "sec" not in str(caught.value)
+
+
+def test_what_is_no_cookie_is_not_quoted() -> None:
+    with pytest.raises(ValueError, match=r"^-b: a cookie is NAME=VALUE$"):
+        Credentials(cookies=["a=1", "secret"])
 
 
 def test_control_characters_in_cookies_are_refused() -> None:

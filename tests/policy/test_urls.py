@@ -116,12 +116,40 @@ def test_a_url_inside_a_seed_is_not_its_scheme(typed: str, url: str) -> None:
     assert seed.url == url
 
 
-@pytest.mark.parametrize("typed", ["ftp://user:secret@example.com/", "user:secret@exa mple.com"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ftp://user:secret@example.com/",
+        "ftp://user:sec#ret@example.com/",
+        "user:secret@exa mple.com",
+        "http://user:secret#secret@example.com/",
+        "http://user:secret/secret@example.com/",
+        "http://user:secret?secret@example.com/",
+        "//user:secret#secret@example.com",
+        "user:secret#secret@example.com",
+        "./user:secret@example.com",
+    ],
+)
 def test_a_refused_seed_does_not_give_away_its_password(typed: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - what it must not say matters
         urls.seed(typed)
 
-    assert "secret" not in str(caught.value)
+    assert "sec" not in str(caught.value)
+    assert "ple.com" in str(caught.value)
+
+
+def test_a_seed_whose_password_ends_it_is_told_how_to_write_that() -> None:
+    with pytest.raises(ValueError, match=r"'http://example.com/' \(in a password write # as %23"):
+        urls.seed("http://user:a#b@example.com/")
+
+    assert urls.seed("http://user:a%23b@example.com/").userinfo == ("user", "a#b")
+
+
+@pytest.mark.parametrize(
+    "typed", ["https:/user:pw@example.com/x", "https:\\user:pw@example.com\\x"]
+)
+def test_a_slash_that_is_missing_is_forgiven_as_in_browsers(typed: str) -> None:
+    assert urls.seed(typed) == ("https://example.com/x", ("user", "pw"))
 
 
 @pytest.mark.parametrize(
