@@ -41,8 +41,11 @@ def read(text: str, otherwise: Format, emit: Sequence[str], known: Collection[st
     name, types = _divided(text, known)
     if not name.strip():
         raise ValueError(f"--output {text!r} names no file")
-    if name.lower().endswith((*FOREIGN, *COMPRESSIONS)) and not name.endswith(COMPRESSIONS):
+    if _is_compressed(name) and not name.endswith(COMPRESSIONS):
         raise ValueError(f"--output {name}: the suffixes that compress are .gz and .zst")
+    if unknown := [each for each in types if each not in known]:
+        wrong = ", ".join(unknown)
+        raise ValueError(f"--output {text}: {wrong} is no record type; they are {', '.join(known)}")
     return Destination(name, _told(name) or otherwise, types or emit)
 
 
@@ -67,15 +70,13 @@ def _divided(text: str, known: Collection[str]) -> tuple[str, Sequence[str]]:
     if not _TYPES.fullmatch(behind) or name == text:
         return text, ()
     types = [each.strip() for each in behind.split(",")]
-    unknown = [each for each in types if each not in known]
-    meant = len(unknown) < len(types) or _told(name) is not None or name == "-"
-    if not meant:
-        return text, ()
-    if unknown:
-        raise ValueError(
-            f"--output {text}: {', '.join(unknown)} is no record type; they are {', '.join(known)}"
-        )
-    return name, types
+    told = _told(name) is not None or _is_compressed(name) or name == "-"
+    return (name, types) if told or not set(known).isdisjoint(types) else (text, ())
+
+
+def _is_compressed(name: str) -> bool:
+    """Whether a name has the suffix of a compression, ours or another."""
+    return name.lower().endswith((*FOREIGN, *COMPRESSIONS))
 
 
 def _told(name: str) -> Format | None:

@@ -283,14 +283,28 @@ def check_field(path: str) -> None:
     kinds = [kind for each in records for kind in _below(each, top)]
     if top != "seq" and not kinds:
         raise ValueError(f"no record has {top!r}; there are {', '.join([*names, 'seq'])}")
-    for key in keys:
-        kinds = [below for kind in kinds for below in _below(kind, key)]
+    for at, key in enumerate(keys, 1):
+        above, kinds = kinds, [below for kind in kinds for below in _below(kind, key)]
+        if not kinds and any(map(_is_list, above)):
+            whole = ".".join([top, *keys][:at])
+            raise ValueError(
+                f"{path!r}: {whole} is a list, which has no names in it; write {whole}"
+            )
         if not kinds or not key:
             raise ValueError(f"{path!r}: there is no {key!r} in it")
 
 
 def _fields(kind: inspect.Type) -> Sequence[inspect.Field]:
     return kind.fields if isinstance(kind, inspect.StructType) else ()
+
+
+def _is_list(kind: inspect.Type) -> bool:
+    """Whether a value of this kind is a list, if it is anything."""
+    if isinstance(kind, inspect.UnionType):
+        return any(map(_is_list, kind.types))
+    return isinstance(kind, inspect.ListType) or (
+        isinstance(kind, inspect.Metadata) and _is_list(kind.type)
+    )
 
 
 def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:

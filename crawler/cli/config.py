@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
 HIDDEN = "***"
 
-_USERINFO = re.compile(
-    r"(?<=//)[^/?#\s]+@"
-    r"|(?:^|(?<=//))[^/?#\s:@]*:(?!//|\d*(?:[/?#\s]|$))\S*@"  # no port: a password, whatever is in it
+_USERINFO = re.compile(  # what comes after a colon and is no port is a password, up to the last @
+    r"(?<=//)[^/?#\s]+@|(?:^|(?<=//))[^/?#\s:@]*:(?!//|\d*(?:[/?#\s]|$))\S*@"
 )
 _WIDEST = 48
 

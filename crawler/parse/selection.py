@@ -46,10 +46,15 @@ class Selection:
         known = [f"fields.{field.name}" for section in sections for field in section.fields]
         return list(dict.fromkeys(known)) if self.extract is None else ["fields"]
 
-    def has(self, keys: Sequence[str]) -> bool:
-        """Whether a record's ``fields`` may have something under these keys."""
-        sections = () if self.recipe is None else self.recipe.sections
-        return self.extract is not None or any(_has(each.fields, keys) for each in sections)
+    def lack(self, keys: Sequence[str]) -> str | None:
+        """Return why no record's ``fields`` has anything under these keys; None: some may."""
+        if self.recipe is None or self.extract is not None:
+            return None
+        lacks = [_lack(each.fields, keys) for each in self.recipe.sections]
+        if None in lacks:
+            return None
+        known = ", ".join(self.columns)
+        return next(filter(None, lacks), f"no such field; those selected are {known}")
 
 
 def selection(settings: Settings) -> Selection:
@@ -84,18 +89,27 @@ def _check_columns(settings: Settings, chosen: Selection) -> None:
         if not chosen.columns:
             why = "nothing is selected; give --select, --extract, or a recipe with fields"
             raise BadSetting(f"--fields {path}: {why}")
-        if top == "fields" and keys and not chosen.has(keys):
-            known = ", ".join(chosen.columns)
-            raise BadSetting(f"--fields {path}: no such field; those selected are {known}")
+        if top == "fields" and keys and (lack := chosen.lack(keys)):
+            raise BadSetting(f"--fields {path}: {lack}")
 
 
-def _has(fields: Sequence[Field], keys: Sequence[str]) -> bool:
-    """Whether values of these fields may have something under these keys."""
+def _lack(fields: Sequence[Field], keys: Sequence[str], path: str = "") -> str | None:
+    """Return why fields have nothing under these keys, in words below ``path``; None: they may.
+
+    The words are empty where the first key is not there at all.
+    """
     name, *below = keys
     for field in fields:
         if field.name == name:
-            return not below or (not field.all and _has(field.fields, below))
-    return False
+            if not below:
+                return None
+            whole = f"{path or 'fields'}.{name}"
+            if field.all or not field.fields:
+                kind = "a list" if field.all else "one value"
+                return f"{whole} is {kind}, which has no names in it; write {whole}"
+            return _lack(field.fields, below, whole)
+    known = ", ".join(f"{path}.{each.name}" for each in fields)
+    return path and f"no such field; {path} has {known}"
 
 
 def _selection(settings: Settings) -> Selection:

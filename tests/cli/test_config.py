@@ -416,7 +416,8 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
     assert "geheim" not in out
     for word in ("https://***@example.com/", "Authorization:***", "@https://x.example X-Key:***",
                  "sid=***", "me:***", "you:***", "http://***@proxy.example:3128",
-                 "https://example.com/a@b", "http://h:80/a@b", "http://***@odd.example/"):  # fmt: skip
+                 "https://example.com/a@b", "http://h:80/a@b",
+                 "http://***@odd.example/"):  # fmt: skip
         assert word in out, word
 
 

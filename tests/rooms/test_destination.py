@@ -56,11 +56,18 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
         ("a.csv.bz2", "are .gz and .zst"),
         ("a.jsonl.GZ", "are .gz and .zst"),
         ("a.xz", "are .gz and .zst"),
+        ("a.gz:eror", "eror is no record type"),
+        ("a.zst:eror,page", "eror is no record type"),
     ],
 )
 def test_a_slip_of_the_hand(text: str, told: str) -> None:
     with pytest.raises(ValueError, match=f"--output {text}.*{told}"):
         typed(text)
+
+
+def test_of_two_slips_the_one_in_the_name_is_told_first() -> None:
+    with pytest.raises(ValueError, match=r"^--output a\.zip: the suffixes that compress"):
+        typed("a.zip:eror")
 
 
 @pytest.mark.parametrize("text", ["", " ", ":page"])
