@@ -80,7 +80,8 @@ def read(path: str, params: Iterable[click.Parameter], *, named: bool) -> Config
             values[param.name] = _value(param, value)
             keys[param.name] = key
         except ValueError as error:
-            raise Misconfigured(f"{path}:{_line(text, key)}: {key}: {error}") from None
+            told = f"{path}:{_line(text, key)}: {key}: {error}{_other(key, known)}"
+            raise Misconfigured(told) from None
     return Configuration(path, text, values, keys)
 
 
@@ -149,8 +150,16 @@ def _param(
     meant = short[0] if short else closest(key.replace("_", "-"), known)
     if meant is not None:
         raise ValueError(f"no such key; did you mean {meant}?")
-    what = "sections" if isinstance(value, dict) else "other keys than the flags' long names"
-    raise ValueError(f"there are no {what} here")
+    if isinstance(value, dict):
+        raise ValueError("there are no sections here")
+    raise ValueError("no such key; there are the long names of the flags, and seeds")
+
+
+def _other(key: str, known: Mapping[str, click.Parameter]) -> str:
+    """Return which key may be meant by that of a switch: headers is one, header is a list."""
+    other = key.removesuffix("s")
+    is_meant = getattr(known.get(key), "is_flag", False) and other != key and other in known
+    return f"; did you mean {other}?" if is_meant else ""
 
 
 def _value(param: click.Parameter, value: Any) -> Value:
@@ -158,7 +167,8 @@ def _value(param: click.Parameter, value: Any) -> Value:
     many = getattr(param, "multiple", False) or param.nargs == -1
     if isinstance(value, list):
         if not many and param.type is not NAMES:
-            raise ValueError("takes one value, not an array")
+            one = "true or false" if getattr(param, "is_flag", False) else "one value"
+            raise ValueError(f"takes {one}, not an array")
         items = [str(_scalar(param, each)) for each in value]
         return items if many else ",".join(items)
     scalar = _scalar(param, value)

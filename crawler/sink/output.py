@@ -306,11 +306,13 @@ class Output:
         if not self._form.head or self.bare:
             return
         with reading(self.name) as file:
-            if file.read(len(self._form.head)) != self._form.head:
-                raise CannotCreate(
-                    f"{self.name} does not begin with the columns that are to be written; give "
-                    "the --fields it was written with, or another -o"
-                )
+            found = file.read(len(self._form.head))
+        self.bare = not found  # where nothing is compressed, there are bytes nevertheless
+        if found not in (b"", self._form.head):
+            raise CannotCreate(
+                f"{self.name} does not begin with the columns that are to be written; give "
+                "the --fields it was written with, or another -o"
+            )
 
     def _go_back(self) -> None:
         """Go on from where the file, which someone else made shorter, ends now."""

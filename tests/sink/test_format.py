@@ -328,6 +328,15 @@ async def test_what_is_opened_anew_has_a_head(tmp_path: Path, name: str, how: st
 
 
 @pytest.mark.parametrize("name", TABLES)
+async def test_what_holds_nothing_is_given_a_head(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    put(path, packed(name, b""))
+    for row in (b"a,b\n", b"c,d\n"):
+        await write(path, Keeping("append"), row)
+    assert unpacked(path) == HEAD + b"a,b\nc,d\n"
+
+
+@pytest.mark.parametrize("name", TABLES)
 async def test_other_columns_are_not_added_to(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     other = Csv(Columns(["url", "lang"]))
