@@ -24,15 +24,17 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 
 import msgspec
 
+from crawler import ending as endings
 from crawler.app import Joined, join, open_frontier
 from crawler.checked import check
 from crawler.model import Line, Mark, Status, Tally
+from crawler.record import encode
 from crawler.seeds import Seeds
 from crawler.settings import ScopeKind, Settings
 from crawler.sink.columns import Columns
 
 Record = dict[str, Any]
-"""A record as documented for the command."""
+"""A record as documented for the command; a summary comes last, if ``emit`` names it."""
 
 AHEAD = 100
 """Records that may wait for whoever iterates; beyond that the crawl waits, too."""
@@ -184,7 +186,10 @@ class Crawl:
                 finally:
                     await self.status()
                 if result.error is None:
-                    await frontier.end(result.ending, ())
+                    summary = endings.summary(result, frontier.past.run)
+                    await self._sink.write([Line("summary", encode(summary))])
+                    if frontier.durable:
+                        await frontier.end(result.ending, await self._sink.seal())
             if result.error is not None:
                 raise result.error
         finally:

@@ -1,11 +1,13 @@
-"""How a run of the command ended: its exit code, and why."""
+"""How a run ended: its account, and the exit code of the command, and why."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crawler.engine.crawl import Result
 from crawler.errors import CrawlError, Exit
 from crawler.policy.rules import Account, Rule, findings
+from crawler.record import SummaryRecord, moment
 
 BUG = "unexpected error, please report it"
 NO_MEMORY = "out of memory; try fewer workers (-c) or a smaller --max-size"
@@ -54,6 +56,35 @@ def of_crawl(result: Result, error: CrawlError | None, rules: Sequence[Rule] = (
     account = Account(result.tally, stats.errors, stats.statuses, stats.changes, stats.gone)
     found = findings(rules, account)
     return Ending(Exit.FINDING if found else Exit.OK, None, found)
+
+
+def summary(result: Result, run: int) -> SummaryRecord:
+    """Return the summary record of a run that has just ended, in pass ``run``."""
+    tally, stats = result.tally, result.stats
+    return SummaryRecord(
+        pass_=run,
+        at=moment(time.time()),
+        end_reason=result.reason,
+        discovered=tally.discovered,
+        fetched=tally.fetched,
+        redirected=tally.redirected,
+        failed=tally.failed,
+        skipped=tally.skipped,
+        gone=tally.gone,
+        left=tally.left,
+        unconfirmed=result.unconfirmed,
+        changes=dict(stats.changes),
+        errors=dict(stats.errors),
+        skips={name: count for name, count in stats.skips.items() if count},
+        refused=dict(stats.refused),
+        requests=stats.requests,
+        bytes=stats.bytes,
+        wire_bytes=stats.wire_bytes,
+        elapsed_ms=round(result.elapsed * 1000),
+        items=stats.items,
+        dropped=stats.dropped,
+        field_errors=stats.field_errors,
+    )
 
 
 def _of_seeds(result: Result) -> Ending | None:

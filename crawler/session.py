@@ -7,7 +7,6 @@ import os
 import signal
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from random import uniform
 from typing import Any, Literal, TextIO
@@ -22,7 +21,7 @@ from crawler.errors import BadSetting, CrawlError, Exit
 from crawler.model import Line, Mark, Verdict
 from crawler.parse.process import Started
 from crawler.ports import Frontier
-from crawler.record import SummaryRecord, encode, moment
+from crawler.record import SummaryRecord, encode
 from crawler.report import log as report_log
 from crawler.report import stats
 from crawler.report import summary as report_summary
@@ -143,7 +142,7 @@ async def _run(
                 result = await joined.crawl.run(joined.seeds, progress.update)
             past = frontier.past
             before = sum(each.count for each in past.ended if each.verdict is Verdict.FETCHED)
-            summary = _summary(result, past.run)
+            summary = endings.summary(result, past.run)
             error = result.error or await _close(sink, frontier, summary, result)
     if settings.progress == "json" or (settings.verbose and settings.log_format == "json"):
         progress.around(encode(summary).decode(), last=True)
@@ -191,34 +190,6 @@ async def _close(
     except CrawlError as error:
         return error
     return None
-
-
-def _summary(result: Result, run: int) -> SummaryRecord:
-    tally, stats = result.tally, result.stats
-    return SummaryRecord(
-        pass_=run,
-        at=moment(time.time()),
-        end_reason=result.reason,
-        discovered=tally.discovered,
-        fetched=tally.fetched,
-        redirected=tally.redirected,
-        failed=tally.failed,
-        skipped=tally.skipped,
-        gone=tally.gone,
-        left=tally.left,
-        unconfirmed=result.unconfirmed,
-        changes=dict(stats.changes),
-        errors=dict(stats.errors),
-        skips={name: count for name, count in stats.skips.items() if count},
-        refused=dict(stats.refused),
-        requests=stats.requests,
-        bytes=stats.bytes,
-        wire_bytes=stats.wire_bytes,
-        elapsed_ms=round(result.elapsed * 1000),
-        items=stats.items,
-        dropped=stats.dropped,
-        field_errors=stats.field_errors,
-    )
 
 
 @contextlib.contextmanager

@@ -192,6 +192,8 @@ class Settings:
         if unknown := set(self.emit) - set(RECORD_TYPES):
             known = ", ".join(RECORD_TYPES)
             raise ValueError(f"--emit {','.join(sorted(unknown))}: the record types are {known}")
+        if set(self.emit) == {"gone"} and self.state is None:
+            raise ValueError("--emit gone goes with --state FILE, which remembers")
 
     def wanted(self, emit: Sequence[str]) -> frozenset[str]:
         """Return the types of records that some output gets; see :meth:`destinations`."""
@@ -253,6 +255,11 @@ class Settings:
         ):
             if given and self.state is None:
                 raise ValueError(f"{flag} goes with --state FILE, which remembers")
+        for each in self.destinations() if self.state is None else ():
+            if set(each.types) == {"gone"}:
+                raise ValueError(
+                    f"--output {each.name}:gone goes with --state FILE, which remembers"
+                )
         if self.state is not None and os.path.realpath(self.state) in outputs:
             raise ValueError("--state and --output name the same file")
         if self.state is not None and self.max_queued is not None:

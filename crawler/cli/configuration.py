@@ -150,9 +150,8 @@ def _param(
     meant = short[0] if short else closest(key.replace("_", "-"), known)
     if meant is not None:
         raise ValueError(f"no such key; did you mean {meant}?")
-    if isinstance(value, dict):
-        raise ValueError("there are no sections here")
-    raise ValueError("no such key; there are the long names of the flags, and seeds")
+    other = "no such key; there are the long names of the flags, and seeds"
+    raise ValueError("there are no sections here" if isinstance(value, dict) else other)
 
 
 def _other(key: str, known: Mapping[str, click.Parameter]) -> str:

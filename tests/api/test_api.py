@@ -242,6 +242,32 @@ async def test_fields_items_and_functions_are_as_on_the_command_line(
         await fields(select=["t=a:foo"])
 
 
+@pytest.mark.parametrize("kept", [False, True])
+async def test_the_summary_comes_last(web: Web, tmp_path: Path, kept: bool) -> None:
+    url = web.pages({"/": ["/a", "/b"], "/a": [], "/b": []})
+    options: dict[str, Any] = {"state": str(tmp_path / "state.db")} if kept else {}
+
+    for run in (1, 2):
+        records = [
+            checked(each) async for each in crawler.crawl([url], emit=["summary"], **options)
+        ]
+        (summary,) = records
+        assert (summary["end_reason"], summary["fetched"]) == ("drained", 3)
+        assert summary["pass"] == (run if kept else 1)
+    both = [each["type"] async for each in crawler.crawl([url], emit=["page", "summary"])]
+    assert both == ["page", "page", "page", "summary"]
+
+
+async def test_a_summary_not_taken_is_given_again(web: Web, tmp_path: Path) -> None:
+    url = web.pages({"/": []})
+    state = str(tmp_path / "state.db")
+
+    for _ in range(2):
+        async with crawler.Crawl([url], emit=["summary"], state=state) as crawl:
+            summary = await anext(crawl)
+        assert summary["pass"] == 1, "the pass has not ended for who left with it in hand"
+
+
 async def test_bad_settings_and_seeds_are_raised(web: Web) -> None:
     with pytest.raises(ValueError, match="--max-pages"):
         crawler.Crawl(["https://example.com"], max_pages=0)

@@ -158,6 +158,8 @@ ALONE: dict[str, dict[str, Any]] = {
         bad("--parsers", parsers=-1),
         bad("--emit", emit=("page", "nonsense")),
         bad("--emit", emit=()),
+        bad("^--emit gone goes with --state", emit=("gone",)),
+        bad("^--output a.urls:gone goes with --state", output=("-", "a.urls:gone")),
         bad("--user-agent", user_agent=" "),
         bad("--append", append=True),
         bad("--quiet", quiet=True, verbose=True),
