@@ -3,15 +3,14 @@ where, what is broken. It only reads.
 """
 
 import sqlite3
+import struct
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import msgspec
-
 from crawler.errors import BadSetting, InputMissing
-from crawler.frontier import trail
+from crawler.frontier import trail, view
 from crawler.frontier.seen import pack, unpack
 from crawler.frontier.state import (
     FAULTS,
@@ -23,21 +22,18 @@ from crawler.frontier.state import (
     unusable,
 )
 from crawler.frontier.trail import Begun, Trail
+from crawler.frontier.whole import wrong
 from crawler.model import Mark, Tally
 from crawler.policy import urls
-from crawler.record import moment
-from crawler.selected import Difference, differences, text
+from crawler.selected import Difference, differences
 
 Rows = Iterator[Sequence[Any]]
 
 OTHER = "another FILE"
 """What to give instead of a file that nothing can be asked of."""
 
-_LINK = """
-    CREATE TEMP VIEW link AS SELECT source.url AS source, target.url AS target
-    FROM page JOIN url source ON source.id = page.id, json_each(row_numbers(page.links)) each
-    JOIN url target ON target.id = each.value
-"""
+_ODD = (LookupError, TypeError, ValueError, OverflowError, struct.error)
+"""What reading values raises that are not what was written, and what a bug raises."""
 
 
 class Answer(NamedTuple):
@@ -111,21 +107,22 @@ class Inquiry:
         # Not "ro": who opens it so, and is the last to close it, leaves -wal and -shm behind.
         self._db = read_only(path, "mode=rw")
         identify(path, self._db, OTHER)
-        self._db.create_function("row_numbers", 1, _as_json, deterministic=True)
-        self._db.create_function("as_text", 1, _as_text, deterministic=True)
-        self._db.create_function("moment", 1, moment, deterministic=True)
-        self._db.execute(_LINK)
+        view.give(self._db)
         self._db.execute("BEGIN")  # one picture, whatever is committed meanwhile
-        self._db.set_authorizer(_only_look)
+        view.only_look(self._db)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Close it; what SQLite raised of a file that is damaged is told as that."""
-        self._db.close()
-        if isinstance(error, FAULTS):
-            raise unusable(self.path, error) from None
+        """Close it; what was raised of a file that is damaged is told as that."""
+        try:
+            if isinstance(error, FAULTS):
+                raise unusable(self.path, error) from None
+            if isinstance(error, _ODD):
+                self._check()
+        finally:
+            self._db.close()
 
     def account(self) -> Account:
         """Return the account of the last pass."""
@@ -280,17 +277,39 @@ class Inquiry:
         try:
             cursor = self._db.execute(query)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise _refused(error) from None
-        return Answer([each[0] for each in cursor.description or ()], self._safely(cursor))
+            raise self._of_sql(error) from None
+        if cursor.description is None:
+            raise BadSetting("--sql: that asks nothing; give a SELECT")
+        return Answer([each[0] for each in cursor.description], self._safely(cursor))
 
     def _safely(self, rows: Rows) -> Rows:
         try:
             for row in rows:  # noqa: UP028 - "yield from" closes the cursor, even after the file
                 yield row
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) in (0, sqlite3.SQLITE_ERROR):
-                raise _refused(error) from None
-            raise
+            raise self._of_sql(error) from None
+
+    def _of_sql(self, error: Exception) -> Exception:
+        """Return what a query failed of: itself where the file is to blame, or BadSetting.
+
+        Raises StateUnusable where a function of ours could not read what is in the file.
+        """
+        if view.is_of_the_file(error):
+            return error
+        if view.is_of_a_function(error):
+            self._check()
+        hint = " (it only looks: give a SELECT)" if view.is_denied(error) else ""
+        return BadSetting(f"--sql: {error}{hint}")
+
+    def _check(self) -> None:
+        """Raise StateUnusable if something in the file is not what was written."""
+        self._db.set_authorizer(None)
+        try:
+            why = wrong(self._db)
+        except FAULTS as error:
+            raise unusable(self.path, error) from None
+        if why is not None:
+            raise damaged(self.path, why) from None
 
     def _urls(self, rows: Sequence[int]) -> Answer:
         said = (
@@ -331,26 +350,3 @@ class Inquiry:
 
     def _one(self, query: str) -> Any:
         return self._db.execute(query).fetchone()
-
-
-_LOOKING = {
-    sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE
-}  # fmt: skip
-
-
-def _only_look(action: int, *what: str | None) -> int:
-    """SQLite asks whether a statement may do something: it may look."""
-    return sqlite3.SQLITE_OK if action in _LOOKING else sqlite3.SQLITE_DENY
-
-
-def _refused(error: Exception) -> BadSetting:
-    hint = "; it can only look: SELECT …" if "not authorized" in str(error) else ""
-    return BadSetting(f"--sql: {error}{hint}")
-
-
-def _as_text(selected: bytes | None) -> str | None:
-    return None if selected is None else text(selected).decode()
-
-
-def _as_json(links: bytes | None) -> str:
-    return msgspec.json.encode(unpack(links or b"")).decode()

@@ -5,13 +5,15 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crawler.errors import BadSetting, StateUnusable
+from crawler.frontier.inquiry import Answer, Inquiry
 from tests.cli.lives import Life, finish, graph, one_line
 from tests.cli.run import COMMAND, Ran, crawler
 from tests.web.server import Reply, Request, Web, html
@@ -167,7 +169,7 @@ def test_sql_changes_nothing(life: Life, tmp_path: Path) -> None:
         assert (ran.code, ran.out) == (2, ""), (query, ran)
         assert one_line(ran.err, "--sql")
         assert [why for why in REFUSALS if why in ran.err], ran.err
-        assert ("not authorized" in ran.err) == ("it can only look" in ran.err)
+        assert ("not authorized" in ran.err) == ("it only looks" in ran.err)
         assert Path(state).read_bytes() == before, query
     beside = {path.name for path in tmp_path.iterdir()} - {"crawl.db-wal", "crawl.db-shm"}
     assert beside == {"crawl.db"}
@@ -184,6 +186,7 @@ def test_sql_changes_nothing(life: Life, tmp_path: Path) -> None:
         (["--sql", "SELEC"], ["--sql", "syntax"]),
         (["--sql", "SELECT * FROM nowhere"], ["--sql", "nowhere"]),
         (["--sql", "SELECT ?"], ["--sql"]),
+        (["--sql", "-- all"], ["--sql", "give a SELECT"]),
         (["--sql", "SELECT abs(column1) FROM (VALUES (1), (-9223372036854775808))"], ["--sql"]),
         (["links", "out", "https://nowhere.example/"], ["nowhere.example", "not among"]),
         (["links", "in", "ftp://x"], []),
@@ -291,6 +294,8 @@ def spoilt(state: Path, to: Path, table: str) -> Path:
         ("output", ("state", "FILE")),
         ("page", ("state", "FILE", "orphans")),
         ("page", ("state", "FILE", "links", "in", "URL")),
+        ("page", ("state", "FILE", "--sql", "SELECT * FROM page")),
+        ("page", ("state", "FILE", "--sql", "SELECT count(*) FROM page, url")),
         ("pass", ("diff", "FILE")),
         ("asked", ("explain", "URL", "--state", "FILE", "--offline")),
         ("change", ("explain", "URL", "--state", "FILE", "--offline")),
@@ -307,6 +312,40 @@ def test_what_is_damaged_is_told_as_that_whatever_is_asked(
 
     assert ran.code == 73
     assert one_line(ran.err, "is damaged", str(state))
+
+
+@pytest.mark.parametrize("links", ["x'010000'", "x'01000000ffffff0f'", "'abc'"])
+def test_links_that_were_edited_are_told_as_damage(life: Life, tmp_path: Path, links: str) -> None:
+    state = str(tmp_path / "edited.db")
+    with closing(sqlite3.connect(life.state)) as db:
+        db.execute(f"VACUUM INTO '{state}'")
+    with closing(sqlite3.connect(state, isolation_level=None)) as db:
+        assert db.execute(f"UPDATE page SET links = {links}").rowcount == 7
+    questions: list[Callable[[Inquiry], Answer]] = [
+        lambda inquiry: inquiry.links_out(life.seeds[0]),
+        lambda inquiry: inquiry.broken(),
+        lambda inquiry: inquiry.redirects(),
+        lambda inquiry: inquiry.orphans(),
+        lambda inquiry: inquiry.sql("SELECT * FROM link"),
+    ]
+
+    told = []
+    for question in questions:
+        try:
+            with Inquiry(state) as inquiry:
+                list(question(inquiry).rows)
+        except StateUnusable as error:
+            told.append(str(error))
+
+    assert len(told) >= (1 if links.endswith("0f'") else 4)
+    assert {each for each in told if "is damaged (a page is not what it was)" not in each} == set()
+
+
+def test_a_bug_of_ours_is_not_taken_for_damage(life: Life) -> None:
+    with pytest.raises(LookupError), Inquiry(str(life.state)):
+        raise LookupError
+    with pytest.raises(BadSetting, match="user-defined"), Inquiry(str(life.state)) as inquiry:
+        list(inquiry.sql("SELECT as_text(x'ff')").rows)
 
 
 def test_a_read_only_copy_can_be_asked(life: Life, tmp_path: Path) -> None:

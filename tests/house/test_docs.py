@@ -17,7 +17,7 @@ from crawler.cli.crawl import crawl
 from crawler.cli.state import state
 from crawler.destination import FORMATS
 from crawler.errors import Exit
-from crawler.frontier import inquiry
+from crawler.frontier import view
 from crawler.model import Change, Fault, Gone, Reason
 from crawler.recipe import toml
 from crawler.record import GoneRecord, ItemRecord, PageRecord, Record, SummaryRecord
@@ -69,8 +69,7 @@ def test_the_tables_of_a_state_are_in_the_readme_and_in_the_help() -> None:
     told = {name: columns.replace("`", "").split() for name, columns in rows}
     with sqlite3.connect(":memory:") as db:
         db.executescript((ROOT / "crawler/frontier/schema.sql").read_text())
-        db.create_function("row_numbers", 1, str)
-        db.execute(inquiry._LINK)
+        view.give(db)
         tables = "SELECT name FROM sqlite_schema WHERE type = 'table' UNION SELECT 'link'"
         there = {
             name: [column[1] for column in db.execute(f"PRAGMA table_info({name})")]
