@@ -115,11 +115,14 @@ class Process:
         if self.popen.poll() is None:
             self.popen.kill()
         code = self.popen.wait()
+        inside = self.inside
         self._slot.close()
         if code < 0:
             with contextlib.suppress(ValueError):
-                return f"the parser died of {signal.Signals(-code).name}"
-        return f"the parser ended with code {code}"
+                where = " in the function of --extract" if inside else ""
+                return f"the parser died of {signal.Signals(-code).name}{where}"
+        who = "the function of --extract ended its process" if inside else "the parser ended"
+        return f"{who} with code {code}"
 
 
 class Started:

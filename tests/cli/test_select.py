@@ -237,7 +237,10 @@ def test_the_limits_of_a_child_hold_for_a_function(web: Web, tmp_path: Path) -> 
     assert len(ran.of("item")) == 2
 
     stuck = "the function of --extract took more than 2 s"
-    for name, words, calls in (("stuck", stuck, 1), ("killed", "ended with code 3", 0)):
+    for name, words, calls in (
+        ("stuck", stuck, 1),
+        ("killed", "the function of --extract ended its process with code 3", 0),
+    ):
         flags = ("--parsers", "1", "--emit", "item,error")
         ran, origin = extracted(web, tmp_path, name, *flags, code=IMPATIENT)
         (error,) = ran.of("error")
