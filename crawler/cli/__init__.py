@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from crawler.cli.completion import completion
+from crawler.cli.completion import completion, join_flags
 from crawler.cli.config import config
 from crawler.cli.crawl import crawl
 from crawler.cli.diff import diff
@@ -80,6 +80,7 @@ def _fill_standard_streams() -> None:
 
 
 def _run() -> int:
+    join_flags()
     try:
         return int(command.main(prog_name="crawler", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:

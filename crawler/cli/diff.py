@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler.cli.state import tell
-from crawler.cli.units import Verb
+from crawler.cli.units import Verb, files
 
 if TYPE_CHECKING:
     from crawler.frontier.inquiry import Changed, Inquiry
@@ -24,7 +24,7 @@ LEAD = 15
 
 
 @click.command(cls=Verb, short_help="Show what has changed between two passes of a state.")
-@click.argument("file")
+@click.argument("file", shell_complete=files)
 @click.argument("passes", nargs=-1, type=int, metavar="[A B]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:

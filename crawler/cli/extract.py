@@ -7,6 +7,7 @@ import click
 from crawler import settings as s
 from crawler.cli.extracting import extracting
 from crawler.cli.units import NAMES, Verb
+from crawler.cli.units import files as complete_files
 
 if TYPE_CHECKING:
     from crawler.errors import CrawlError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Verb, short_help="Try a recipe on saved pages, without network.")
-@click.argument("files", nargs=-1, metavar="[FILE|-]...")
+@click.argument("files", nargs=-1, metavar="[FILE|-]...", shell_complete=complete_files)
 @click.option("--url", metavar="BASE",
               help="Where the pages come from: what links are resolved against, and what a "
               "recipe's sections are chosen by.")  # fmt: skip
