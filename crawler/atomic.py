@@ -8,9 +8,15 @@ from pathlib import Path
 
 def obstacle(path: Path) -> str | None:
     """Return in words what would keep a file from being written, as far as can be told."""
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    if stat.S_ISDIR(mode):
         return "is a directory"
-    if path.exists() and not path.is_file():
+    if not stat.S_ISREG(mode):
         return None if os.access(path, os.W_OK) else "permission denied"
     folder = os.path.dirname(os.path.realpath(path))
     return None if os.access(folder, os.W_OK | os.X_OK) else "no folder to write to"

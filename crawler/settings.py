@@ -24,11 +24,11 @@ ContentKind = Literal["text", "markdown", "html", "links", "headers", "structure
 CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
 """What a page's record may hold besides the facts: settings, flags and keys of one name."""
 
-_NUMBERS = {
-    "depth", "max_pages", "max_time", "max_size", "max_queued", "max_wait", "concurrency",
-    "per_host", "rate", "delay", "timeout", "connect_timeout", "retries", "parsers", "rotate",
-    "start_jitter", "max_age",
-}  # fmt: skip
+MOST = 10**15
+"""The largest whole number that may be asked for: what has to hold one more has room."""
+
+MOST_PARSERS = 256
+
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-zA-Z]*)")
 _SECONDS = {"ms": 0.001, "": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "b": 1, "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3}
@@ -168,6 +168,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_types()
+        self._check_text()
         self._check_patterns()
         self._check_numbers()
         if self.user_agent is not None and not self.user_agent.strip():
@@ -244,8 +245,6 @@ class Settings:
         self._check_state(paths)
 
     def _check_state(self, outputs: Sequence[str]) -> None:
-        if self.state is not None and not self.state.strip():
-            raise ValueError("--state names no file")
         for flag, given in (
             ("--fresh", self.fresh),
             ("--durability", self.durability == "full"),
@@ -279,21 +278,48 @@ class Settings:
         for each in fields(self):
             value = getattr(self, each.name)
             flag = "--" + each.name.replace("_", "-")
+            kinds = {each.type, *get_args(each.type)}
             if isinstance(each.default, tuple) or (each.name == "emit" and value is not None):
                 if isinstance(value, str) or not all(isinstance(item, str) for item in value):
                     raise ValueError(f"{flag} takes a list of strings")
-            elif each.name in _NUMBERS and not _is_number(value):
+            elif not kinds.isdisjoint((int, float)) and not _is_number(value):
                 raise ValueError(f"{flag} takes a number, not {value!r}")
+            elif int in kinds and isinstance(value, float):
+                raise ValueError(f"{flag} takes a whole number, not {value!r}")
+
+    def _check_text(self) -> None:
+        """Whatever is typed is text, and what names a file names one."""
+        for flag, texts in (
+            ("--include", self.include),
+            ("--exclude", self.exclude),
+            ("--drop-params", self.drop_params),
+            ("--select", self.select),
+            ("--each", (self.each or "",)),
+        ):
+            if any("\ud800" <= char <= "\udfff" for text in texts for char in text):
+                raise ValueError(f"{flag} is not UTF-8")
+        for flag, name in (
+            ("--input", self.input),
+            ("--cookie-jar", self.cookie_jar),
+            ("--recipe", self.recipe),
+            ("--state", self.state),
+        ):
+            if name is not None and not name.strip():
+                raise ValueError(f"{flag} names no file")
 
     def _check_patterns(self) -> None:
         for flag, patterns in (("--include", self.include), ("--exclude", self.exclude)):
             for pattern in patterns:
+                if not pattern:
+                    raise ValueError(f"{flag} is empty, and would match every URL")
                 try:
                     re.compile(pattern)
                 except (re.error, OverflowError, RecursionError) as error:
                     raise ValueError(f"{flag} {pattern!r}: {error}") from None
 
     def _check_numbers(self) -> None:
+        if self.parsers is not None and self.parsers > MOST_PARSERS:
+            raise ValueError(f"--parsers is at most {MOST_PARSERS}: one a core is enough")
         for flag, least, value in (
             ("--depth", 0, self.depth),
             ("--max-pages", 1, self.max_pages),
@@ -307,6 +333,8 @@ class Settings:
         ):
             if value is not None and value < least:
                 raise ValueError(f"{flag} is at least {least}")
+            if value is not None and value > MOST:
+                raise ValueError(f"{flag} is at most {MOST}")
         for flag, time in (
             ("--timeout", self.timeout),
             ("--connect-timeout", self.connect_timeout),
@@ -327,7 +355,9 @@ class Settings:
 
 def _is_number(value: object) -> bool:
     """Whether a value is a number, or None for "no limit"."""
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value is None
+    return not math.isnan(value)
 
 
 def _measure(text: str, units: dict[str, float] | dict[str, int], wrong: str) -> float:

@@ -2,11 +2,11 @@
 where, what is broken. It only reads.
 """
 
+import os
 import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from crawler.errors import BadSetting, InputMissing
@@ -100,8 +100,12 @@ class Inquiry:
     """
 
     def __init__(self, path: str) -> None:
-        if not Path(path).exists():
-            raise InputMissing(f"there is no state {path}")
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            raise InputMissing(f"there is no state {path}") from None
+        except OSError:
+            pass  # which is told below
         self.path = path = real(path)
         recognise(path, OTHER)
         # Not "ro": who opens it so, and is the last to close it, leaves -wal and -shm behind.

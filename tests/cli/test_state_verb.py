@@ -217,6 +217,8 @@ def test_what_is_no_state_is_told(tmp_path: Path) -> None:
         assert "--state" not in ran.err
         assert not path.is_file() or path.read_bytes() == before
     assert not (tmp_path / "no.db").exists()
+    with pytest.raises(StateUnusable, match="file name too long; give another FILE"):
+        Inquiry("x" * 5_000)
 
 
 def test_what_the_web_says_cannot_reach_a_terminal(life: Life) -> None:

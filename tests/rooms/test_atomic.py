@@ -75,3 +75,6 @@ def test_what_is_in_the_way_is_told(tmp_path: Path) -> None:
     assert atomic.obstacle(tmp_path / "no" / "file") == "no folder to write to"
     assert atomic.obstacle(tmp_path / "file") is None
     assert atomic.obstacle(Path(os.devnull)) is None
+    assert atomic.obstacle(tmp_path / ("x" * 5_000)) == "file name too long"
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert atomic.obstacle(tmp_path / "loop") == "too many levels of symbolic links"

@@ -1,5 +1,6 @@
 """Settings: units as people write them, and errors that name the flag."""
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -161,6 +162,25 @@ ALONE: dict[str, dict[str, Any]] = {
         bad("^--emit gone goes with --state", emit=("gone",)),
         bad("^--output a.urls:gone goes with --state", output=("-", "a.urls:gone")),
         bad("--user-agent", user_agent=" "),
+        bad("--timeout takes a number", timeout=math.nan),
+        bad("--depth takes a whole number", depth=1.5),
+        bad("--max-size takes a whole number", max_size=1e6),
+        *(
+            bad(f"--{name.replace('_', '-')} is at most", **{name: 10**23})
+            for name in ("depth", "max_size", "max_pages", "retries", "parsers")
+        ),
+        bad("--parsers is at most 256", parsers=257),
+        bad("--include is empty", include=("a", "")),
+        bad("--exclude is empty", exclude=("",)),
+        *(
+            bad(f"--{name.replace('_', '-')} is not UTF-8", **{name: ("a=\udcff",)})
+            for name in ("include", "exclude", "drop_params", "select")
+        ),
+        bad("--each is not UTF-8", each="\udcff", select=("a=b",)),
+        *(
+            bad(f"--{name.replace('_', '-')} names no file", **{name: " "})
+            for name in ("input", "cookie_jar", "recipe", "state", "stats")
+        ),
         bad("--append", append=True),
         bad("--quiet", quiet=True, verbose=True),
         bad("--drop-params", drop_params="utm_*"),
