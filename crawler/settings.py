@@ -24,6 +24,9 @@ ContentKind = Literal["text", "markdown", "html", "links", "headers", "structure
 CONTENT: tuple[ContentKind, ...] = get_args(ContentKind)
 """What a page's record may hold besides the facts: settings, flags and keys of one name."""
 
+BESIDE_A_STATE = ("-wal", "-shm", "-journal", ".lock", ".new")
+"""What is behind a state's name in those of the files that belong to it."""
+
 MOST = 10**15
 """The largest whole number that may be asked for: what has to hold one more has room."""
 
@@ -239,12 +242,29 @@ class Settings:
         for one, other in itertools.permutations(names, 2) if self.rotate is not None else ():
             if destination.part_number(one, other):
                 raise ValueError(f"--rotate: {one} would be a file of --output {other}")
-        paths = [path if path == "-" else os.path.realpath(path) for path in names]
-        if len(set(paths)) < len(paths):
-            raise ValueError("--output names a file twice")
-        self._check_state(paths)
+        self._check_roles()
+        self._check_state()
 
-    def _check_state(self, outputs: Sequence[str]) -> None:
+    def _check_roles(self) -> None:
+        """A file has one role: what another is written over is lost."""
+        state = () if self.state is None else [self.state + end for end in ("", *BESIDE_A_STATE)]
+        taken: dict[str, str] = {}
+        for flag, names in (
+            ("--output", self.names),
+            ("--state", state),
+            ("--stats", (self.stats,)),
+            ("--cookie-jar", (self.cookie_jar,)),
+            ("--input", (None if self.input == "-" else self.input,)),
+            ("--recipe", (self.recipe,)),
+        ):
+            for name in filter(None, names):
+                path = name if name == "-" else os.path.realpath(name)
+                if path in taken and (os.path.isfile(path) or not os.path.exists(path)):
+                    both = f"{taken[path]} and {flag} name the same file: {name}"
+                    raise ValueError(both if taken[path] != flag else f"{flag} names a file twice")
+                taken[path] = flag
+
+    def _check_state(self) -> None:
         for flag, given in (
             ("--fresh", self.fresh),
             ("--durability", self.durability == "full"),
@@ -259,19 +279,12 @@ class Settings:
                 raise ValueError(
                     f"--output {each.name}:gone goes with --state FILE, which remembers"
                 )
-        if self.state is not None and os.path.realpath(self.state) in outputs:
-            raise ValueError("--state and --output name the same file")
         if self.state is not None and self.max_queued is not None:
             raise ValueError("--max-queued is for memory; with --state what waits is on disk")
 
     def _check_stats(self) -> None:
-        if self.stats is None:
-            return
-        if self.stats.strip() in ("", "-"):
+        if self.stats is not None and self.stats.strip() in ("", "-"):
             raise ValueError("--stats names no file; --emit summary is for the output")
-        others = (*self.names, self.state, self.cookie_jar, self.input)
-        if os.path.realpath(self.stats) in {os.path.realpath(each) for each in others if each}:
-            raise ValueError("--stats is a file of its own")
 
     def _check_types(self) -> None:
         """Numbers are numbers and lists are lists: from Python anything may come."""

@@ -139,8 +139,13 @@ def _unsaid(text: str) -> str:
 def _read_netrc() -> netrc.netrc:
     try:
         return netrc.netrc()
-    except (OSError, netrc.NetrcParseError) as error:
-        raise ValueError(f"--netrc: {error}") from None
+    except OSError as error:
+        words = (error.strerror or str(error)).lower()
+        raise ValueError(f"--netrc: cannot read {error.filename}: {words}") from None
+    except netrc.NetrcParseError as error:  # whose words quote what may be a password
+        raise ValueError(f"--netrc: {error.filename}, line {error.lineno}: no netrc") from None
+    except UnicodeDecodeError:
+        raise ValueError("--netrc: ~/.netrc is not UTF-8") from None
 
 
 def _is_text(value: str) -> bool:

@@ -234,7 +234,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write_netrc(home: Path, text: str) -> None:
     file = home / ".netrc"
-    file.write_text(text)
+    file.write_text(text, errors="surrogateescape")
     os.chmod(file, 0o600)
 
 
@@ -271,12 +271,16 @@ def test_auth_given_by_hand_wins_over_netrc(home: Path) -> None:
     assert credentials.headers(ORIGIN) == {"Authorization": basic("typed", "here")}
 
 
-@pytest.mark.parametrize("text", [None, "machine\n", "nonsense here\n"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "machine\n", "nonsense here\n", "machine a login b password c secret\n", "\udcff"],
+)
 def test_a_netrc_that_cannot_be_read_is_a_sentence_for_people(home: Path, text: str | None) -> None:
     if text is not None:
         write_netrc(home, text)
-    with pytest.raises(ValueError, match="netrc"):
+    with pytest.raises(ValueError, match=r"^--netrc: .*/\.netrc") as caught:
         Credentials(use_netrc=True)
+    assert not [word for word in ("Errno", "here", "secret") if word in str(caught.value)]
 
 
 async def _hello(request: Request) -> Reply:

@@ -210,7 +210,23 @@ ALONE: dict[str, dict[str, Any]] = {
         *(bad(f"^{flag} goes with", **given) for flag, given in ALONE.items()),
         bad("--recipe and --each exclude", recipe="r.toml", each="li"),
         bad("--recipe and --select exclude", recipe="r.toml", select=("a=b",)),
-        bad("--state", state="a.db", output=("./a.db",)),
+        bad("--output and --state name the same", state="a.db", output=("./a.db",)),
+        *(
+            bad("--output and --state name the same", state="a.db", output=(f"a.db{end}",))
+            for end in ("-wal", "-shm", ".lock", ".new")
+        ),
+        *(
+            bad(
+                f"--output and --{name} name the same",
+                output=("a",),
+                **{name.replace("-", "_"): "a"},
+            )
+            for name in ("stats", "cookie-jar", "input", "recipe")
+        ),
+        bad(
+            "--state and --cookie-jar name the same file: ./a.db", state="a.db", cookie_jar="./a.db"
+        ),
+        bad("--stats and --cookie-jar name the same", stats="a", cookie_jar="a"),
         bad("--max-queued", state="a.db", max_queued=5),
     ],
 )
