@@ -21,6 +21,7 @@ from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Ready
+from crawler.measures import address_override
 from crawler.model import Past, Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader, Reading, make_scope
@@ -33,7 +34,7 @@ from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
-from crawler.settings import CONTENT, address_override
+from crawler.settings import CONTENT
 
 LEAST_DESCRIPTORS = 32
 DEFAULT_QUEUED = 2_000_000

@@ -9,11 +9,11 @@ from click.core import augment_usage_errors
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-from crawler import settings
+from crawler import measures
 
 
 class Unit(click.ParamType[Any]):
-    """A value read by one of the settings' readers, whose errors are for people."""
+    """A value that a reader of ``measures`` reads, whose errors are for people."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name
@@ -33,11 +33,11 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-DURATION = Unit("time", settings.duration)
-SIZE = Unit("size", settings.size)
-NUMBER = Unit("number", settings.number)
-RATE = Unit("rate", settings.rate)
-PARSERS = Unit("parsers", settings.parsers)
+DURATION = Unit("time", measures.duration)
+SIZE = Unit("size", measures.size)
+NUMBER = Unit("number", measures.number)
+RATE = Unit("rate", measures.rate)
+PARSERS = Unit("parsers", measures.parsers)
 NAMES = Unit("a,b", _names)
 
 

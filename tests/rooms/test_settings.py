@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from crawler.settings import (
-    DEFAULT_EMIT,
-    RECORD_TYPES,
-    Settings,
-    address_override,
-    duration,
-    number,
-    parsers,
-    rate,
-    size,
-)
+from crawler.measures import address_override, duration, number, parsers, rate, size
+from crawler.settings import DEFAULT_EMIT, RECORD_TYPES, Settings
 
 
 @pytest.mark.parametrize(
