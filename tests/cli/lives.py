@@ -1,6 +1,5 @@
 """A crawl with a state, told run by run: some end by themselves, some are killed."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.frontier import passes
-from tests.cli.run import COMMAND, Ran
+from tests.cli.run import COMMAND, Ran, finish
 from tests.cli.written import rows
 
 Balance = Mapping[str, Any]
@@ -154,14 +153,3 @@ def unended(state: Path) -> None:
     """Make a state what it is when the run that ended its pass dies just before it says so."""
     with closing(sqlite3.connect(state, isolation_level=None)) as db:
         passes.store(db, passes.latest(db)._replace(ended=None))
-
-
-def finish(command: list[str], stdin: str | None = None, **kwargs: Any) -> Ran:
-    """Run a command to its end."""
-    options: dict[str, Any] = {"env": dict(os.environ), "timeout": 60} | kwargs
-    if stdin is None:
-        options["stdin"] = subprocess.DEVNULL
-    done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, check=False, **options
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)

@@ -7,9 +7,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.cli.lives import Life, finish
+from tests.cli.lives import Life
 from tests.cli.mortal import MOMENTS
-from tests.cli.run import COMMAND, Ran
+from tests.cli.run import COMMAND, Ran, finish
 from tests.web.changing import Site
 
 End = tuple[str, str, str | None]

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.cli.starter import able, starter
 from tests.records import read
 
 COMMAND = [sys.executable, "-m", "crawler"]
@@ -35,45 +37,45 @@ def crawler(
     stdin: str | None = None,
     timeout: float = 60.0,
     cwd: Path | None = None,
+    fresh: bool = False,
     **env: str,
 ) -> Ran:
-    """Run ``crawler ARGS``."""
-    return _run([*COMMAND, *args], stdin, timeout, env, cwd)
+    """Run ``crawler ARGS``; see :func:`finish`."""
+    environment = os.environ | env
+    return finish([*COMMAND, *args], stdin, timeout=timeout, env=environment, cwd=cwd, fresh=fresh)
 
 
 def broken(code: str, *args: str, verb: str = "crawl", cwd: Path | None = None, **env: str) -> Ran:
     """Run ``crawler crawl ARGS`` after some ``code`` that breaks it on purpose."""
     code += "\nfrom crawler.cli import main\nmain()"
-    return _run([sys.executable, "-c", code, *verb.split(), *args], None, 60.0, env, cwd)
+    return finish([sys.executable, "-c", code, *verb.split(), *args], env=os.environ | env, cwd=cwd)
 
 
-def _run(
-    command: list[str],
-    stdin: str | None,
-    timeout: float,
-    env: dict[str, str],
+def finish(
+    command: Sequence[str],
+    stdin: str | None = None,
+    *,
+    timeout: float = 60.0,
+    env: Mapping[str, str] = os.environ,
     cwd: Path | None = None,
+    fresh: bool = False,
 ) -> Ran:
+    """Run any command to its end; ``fresh``: with an interpreter of its own, whatever it costs."""
+    if not fresh and able(command, env):
+        return Ran(*starter(command[1]).run(command, stdin, env, cwd, timeout))
     done = subprocess.run(
         command,
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
+        input=stdin or "",
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=os.environ | env,
+        env=env,
         cwd=cwd,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def crawl(
-    *args: str,
-    stdin: str | None = None,
-    timeout: float = 60.0,
-    cwd: Path | None = None,
-    **env: str,
-) -> Ran:
+def crawl(*args: str, **more: Any) -> Ran:
     """Run ``crawler crawl ARGS``."""
-    return crawler("crawl", *args, stdin=stdin, timeout=timeout, cwd=cwd, **env)
+    return crawler("crawl", *args, **more)

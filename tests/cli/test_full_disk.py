@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.lives import Life, finish, graph, once, one_line
-from tests.cli.run import COMMAND, crawler
+from tests.cli.lives import Life, graph, once, one_line
+from tests.cli.run import COMMAND, crawler, finish
 from tests.cli.written import parts
 from tests.web.server import Reply, Request, Web, html
 

@@ -3,7 +3,6 @@
 import random
 import re
 import signal
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.mortal import MOMENTS
+from tests.cli.run import finish
 from tests.cli.written import parts, rows
 from tests.web.server import Reply, Request, Web, html
 
@@ -82,18 +82,17 @@ class Life:
     def run(self, moment: str = "never", number: int = 1) -> int:
         """Run the command until it ends or dies; return its exit code."""
         outputs = [arg for name in self.outputs for arg in ("-o", str(self.folder / name))]
-        done = subprocess.run(
+        ran = finish(
             [
                 sys.executable, "-m", "tests.cli.mortal", moment, str(number), self.variant,
                 "crawl", f"{self.site.origin}/0", "--state", str(self.folder / "crawl.db"),
                 "--per-host", "64", "--parsers", "1", "--retries", "1", *outputs, *self.flags,
             ],
-            capture_output=True, text=True, timeout=100, check=False,
+            timeout=100,
         )  # fmt: skip
-        if done.returncode != -signal.SIGKILL:
-            assert done.returncode == 0, done.stderr
-            assert done.stderr == ""
-        return done.returncode
+        if ran.code != -signal.SIGKILL:
+            assert (ran.code, ran.err) == (0, "")
+        return ran.code
 
     def live(self, deaths: int, seed: int) -> None:
         """Die ``deaths`` times, about equally far apart, then finish."""

@@ -12,14 +12,13 @@ import crawler
 from tests.cli.lives import (
     Life,
     balanced,
-    finish,
     graph,
     once,
     one_line,
     unended,
     wait_for,
 )
-from tests.cli.run import COMMAND, broken
+from tests.cli.run import COMMAND, broken, finish
 from tests.cli.written import rows
 from tests.records import read
 from tests.web.server import Reply, Request, Web, html

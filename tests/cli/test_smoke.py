@@ -7,7 +7,7 @@ from tests.web.server import Web
 def test_crawls_every_reachable_page_once(web: Web) -> None:
     origin = web.pages({"/": ["/a", "/b"], "/a": ["/b", "/c"], "/b": ["/"], "/c": ["/missing"]})
 
-    ran = crawl(origin, "--emit", "page,error,summary")
+    ran = crawl(origin, "--emit", "page,error,summary", fresh=True)
 
     assert ran.code == 0, ran.err
     assert sorted(page["url"] for page in ran.of("page")) == [
@@ -25,7 +25,7 @@ def test_crawls_every_reachable_page_once(web: Web) -> None:
 def test_a_crawl_delay_is_kept(web: Web) -> None:
     origin = web.pages({"/": ["/a", "/b"], "/a": [], "/b": []})
 
-    ran = crawl(origin, "--delay", "200ms")
+    ran = crawl(origin, "--delay", "200ms", fresh=True)
 
     assert len(ran.of("page")) == 3
     gaps = [

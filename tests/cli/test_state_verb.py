@@ -14,8 +14,8 @@ import pytest
 
 from crawler.errors import BadSetting, StateUnusable
 from crawler.frontier.inquiry import Answer, Inquiry
-from tests.cli.lives import Life, finish, graph, one_line
-from tests.cli.run import COMMAND, Ran, crawler
+from tests.cli.lives import Life, graph, one_line
+from tests.cli.run import COMMAND, Ran, crawler, finish
 from tests.web.server import Reply, Request, Web, html
 
 PAGES = {

@@ -1,13 +1,12 @@
 """What the tests of a hostile web share: crawl its sites, and hold records against the table."""
 
 import os
-import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tests.cli.run import COMMAND, Ran
+from tests.cli.run import COMMAND, Ran, finish
 from tests.web.hostile.rows import MOST
 from tests.web.hostile.sites import Site
 from tests.web.server import Web
@@ -21,15 +20,7 @@ QUICK = ["--timeout", "2s", "--connect-timeout", "1s", "--retries", "1", "--max-
 
 def crawl(urls: Iterable[str], *args: str, command: Sequence[str] = COMMAND, **env: str) -> Ran:
     """Crawl with these seeds, typed."""
-    done = subprocess.run(
-        [*command, "crawl", *QUICK, *args, *urls],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env=os.environ | env,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return finish([*command, "crawl", *QUICK, *args, *urls], env=os.environ | env, timeout=110)
 
 
 def wrong(ran: Ran, sites: Sequence[Site], web: Web) -> list[str]:
