@@ -153,7 +153,8 @@ class Forks:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 told = self._waiting.pop(child)
-                os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
+                with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+                    os.write(told, b"%d\n" % os.waitstatus_to_exitcode(status))
                 os.close(told)
 
     def _become(self, streams: list[int]) -> None:
