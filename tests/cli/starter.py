@@ -130,15 +130,22 @@ class Forks:
     def __init__(self, orders: socket.socket) -> None:
         self._orders = orders
         self._waiting: dict[int, int] = {}
+        self._ended, self._end = socket.socketpair()
+        self._end.setblocking(False)
 
     def obey(self) -> Order:
         """Fork for each order; return what is ordered in the child alone."""
-        signal.signal(signal.SIGCHLD, self._reap)
+        signal.set_wakeup_fd(self._end.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
         while True:
+            ready, *_ = select.select([self._orders, self._ended], [], [])
+            if self._ended in ready:
+                self._reap()
+            if self._orders not in ready:
+                continue
             order, streams, *_ = socket.recv_fds(self._orders, 1 << 20, 4)
             if not order:
                 sys.exit()
-            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
             child = os.fork()
             if not child:
                 self._become(streams)
@@ -146,9 +153,9 @@ class Forks:
             *others, self._waiting[child] = streams
             os.write(self._waiting[child], b"%d\n" % child)
             _close(others)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
-    def _reap(self, *_: object) -> None:
+    def _reap(self) -> None:
+        self._ended.recv(4_096)
         for child in list(self._waiting):
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
@@ -158,12 +165,13 @@ class Forks:
                 os.close(told)
 
     def _become(self, streams: list[int]) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.set_wakeup_fd(-1)
         for number, stream in enumerate(streams[:3]):
             os.dup2(stream, number)
         _close([*streams, *self._waiting.values()])
-        self._orders.close()
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        for each in (self._orders, self._ended, self._end):
+            each.close()
 
 
 def _close(numbers: Iterable[int]) -> None:
