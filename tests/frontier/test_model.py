@@ -67,6 +67,7 @@ names = st.lists(st.sampled_from(NAMES), max_size=5)
 picks = st.integers(0, 1_000)
 whys = st.sampled_from([None, Fault.DNS, Fault.HTTP_4XX, Reason.ROBOTS])
 statuses = st.sampled_from([None, 200, 404])
+mostly = st.sampled_from([Verdict.FETCHED, Verdict.FETCHED, Verdict.FETCHED, *Verdict])
 marks = st.lists(st.builds(Mark, st.sampled_from("xyz"), picks, picks), max_size=2)
 
 WALK = settings(
@@ -449,6 +450,17 @@ class Counter(RuleBasedStateMachine):
         )
         self.settle_with(settled, written)
 
+    @rule(verdict=mostly, found=names, replay=st.booleans())
+    def work(self, verdict: Verdict, found: list[str], replay: bool) -> None:
+        """Claim, and settle all that is lent, as borrowers do most of the time."""
+        self.borrow()
+        links = [link(name) for name in found]
+        for name in self.lent():
+            lease = self.known[name].lease
+            assert lease is not None
+            again = replay and lease.known is not None
+            self.settle_with(Settled(lease, verdict, found=links, etag="e", replay=again))
+
     @precondition(lambda self: self.lent())
     @rule(number=picks, seconds=st.sampled_from([0.0, 1.0, 30.0]), found=names, written=marks)
     def settle_again(
@@ -623,11 +635,13 @@ class Counter(RuleBasedStateMachine):
         assert tally.left == ends.count(None) <= self.max_queued
 
     def teardown(self) -> None:
-        """Finish the pass: nothing is lost, and everything ends once."""
+        """Die if that can be, and finish the pass: nothing is lost, and everything ends once."""
         if not hasattr(self, "stack"):
             return
         try:
             if hasattr(self, "frontier"):
+                if self.frontier.durable:
+                    self.die_and_open_again(set_by=0.0)
                 self.finish()
                 self.the_accounts_agree()
         finally:
@@ -676,9 +690,13 @@ def walk(
         run_state_machine_as_test(machine, settings=settings(WALK, max_examples=examples))
 
 
-WALKS = 120
-"""Examples of the everyday test: twice as many as suffice for every broken frontier in memory
-below. Of those in a file, a budget that begins anew is the slowest to be found, by 216."""
+WALKS = 80
+"""Examples of the everyday test. In eight rounds of other dice every broken frontier below was
+found by a walk before the 130th, and nine in ten of the finds by one before the 50th."""
+
+ENOUGH = 5 * WALKS
+"""Examples for what is broken, which ends with the first find. Which walk that is changes with
+the source: hypothesis takes constants from it."""
 
 
 @pytest.mark.parametrize("name", sorted(KINDS))
@@ -766,7 +784,7 @@ class Generous(MemoryFrontier):
 )
 def test_a_broken_frontier_is_noticed(broken: Callable[..., MemoryFrontier]) -> None:
     with pytest.raises(AssertionError):
-        walk(plain(broken), bounded=True, examples=WALKS // 2)
+        walk(plain(broken), bounded=True, examples=ENOUGH)
 
 
 class CommitsVerdictsWithoutChildren(Ledger):
@@ -884,9 +902,7 @@ def with_books(books: type[Ledger] | type[SqliteFrontier]) -> type[SqliteFrontie
 )
 def test_a_broken_state_is_noticed(broken: type[Ledger] | type[SqliteFrontier]) -> None:
     with pytest.raises((AssertionError, StateUnusable)):
-        # It ends with the first find. Which walk that is changes with the source: hypothesis takes
-        # constants from it, and 2 × WALKS have been too few.
-        walk(filed(with_books(broken)), bounded=False, examples=4 * WALKS, second=False)
+        walk(filed(with_books(broken)), bounded=False, examples=ENOUGH, second=False)
 
 
 @pytest.mark.parametrize(
@@ -901,4 +917,4 @@ def test_a_broken_state_is_noticed(broken: type[Ledger] | type[SqliteFrontier]) 
 )
 def test_a_state_that_breaks_on_later_passes_is_noticed(broken: type[Ledger]) -> None:
     with pytest.raises((AssertionError, StateUnusable)):
-        walk(filed(with_books(broken)), bounded=False, examples=WALKS, second=True)
+        walk(filed(with_books(broken)), bounded=False, examples=ENOUGH, second=True)
