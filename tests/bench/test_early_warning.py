@@ -89,7 +89,7 @@ def rounds(site: str, tmp_path_factory: pytest.TempPathFactory) -> Rounds:
 def seconds(*args: str) -> float:
     """Return how long a crawl takes as a whole process."""
     started = time.monotonic()
-    ran = crawl(*args, timeout=60)
+    ran = crawl(*args, timeout=60, fresh=True)
     assert ran.code == 0, ran.err
     return time.monotonic() - started
 
