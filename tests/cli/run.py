@@ -12,6 +12,8 @@ from tests.cli.starter import able, starter
 from tests.records import read
 
 COMMAND = [sys.executable, "-m", "crawler"]
+ONE = {"CRAWLER_PARSERS": "1"}
+"""One parsing child reads a few pages as soon as two, for half the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def crawler(
 def broken(code: str, *args: str, verb: str = "crawl", cwd: Path | None = None, **env: str) -> Ran:
     """Run ``crawler crawl ARGS`` after some ``code`` that breaks it on purpose."""
     code += "\nfrom crawler.cli import main\nmain()"
-    return finish([sys.executable, "-c", code, *verb.split(), *args], env=os.environ | env, cwd=cwd)
+    command = [sys.executable, "-c", code, *verb.split(), *args]
+    return finish(command, env=os.environ | (ONE if verb == "crawl" else {}) | env, cwd=cwd)
 
 
 def finish(
@@ -76,6 +79,6 @@ def finish(
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-def crawl(*args: str, **more: Any) -> Ran:
-    """Run ``crawler crawl ARGS``."""
-    return crawler("crawl", *args, **more)
+def crawl(*args: str, fresh: bool = False, **more: Any) -> Ran:
+    """Run ``crawler crawl ARGS``: with one parsing child, if it is neither ``fresh`` nor told."""
+    return crawler("crawl", *args, fresh=fresh, **({} if fresh else ONE) | more)

@@ -20,7 +20,7 @@ def records(docs: dict[str, str], out: Path, *flags: str) -> list[dict[str, Any]
     seeds = [origin + START for origin in docs.values()]
     ran = crawl(
         *seeds, "-o", str(out), "--emit", "page,redirect,error,skip,summary",
-        "--per-host", "64", *flags, timeout=120,
+        "--per-host", "64", "--parsers", "2", *flags, timeout=120,
     )  # fmt: skip
     assert (ran.code, ran.err) == (0, "")
     return read(out.read_text())
