@@ -50,7 +50,8 @@ def able(command: Sequence[str], env: Mapping[str, str]) -> bool:
     """Whether a fork can become what a command in an environment would start."""
     names = [name for name in {*env, *os.environ} if name.startswith(EARLY)]
     same = all(env.get(name) == os.environ.get(name) for name in names)
-    return same and command[0] == sys.executable and command[1] in ("-c", "-m")
+    ours = command[0] == sys.executable and command[1] in ("-c", "-m")
+    return same and ours and sys.platform == "linux"  # elsewhere orders have no bounds in a socket
 
 
 class Starter:
