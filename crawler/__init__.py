@@ -24,7 +24,8 @@ The rooms, from the door inwards; each imports only rooms below it, and
     explanation               each decision about one URL, as it is told
     record recipe destination what is written; what is taken out of pages; where it goes
     measures                  times, sizes and rates as people type them
-    model errors atomic       the values that travel; files written whole or not at all
+    model errors encoding     the values that travel; why a crawl stops; records as bytes
+    atomic heap version       files written whole or not at all; memory; a number
 """
 
 from typing import TYPE_CHECKING

@@ -27,8 +27,8 @@ import msgspec
 from crawler import ending as endings
 from crawler.app import Joined, join, open_frontier
 from crawler.checked import check
+from crawler.encoding import encode
 from crawler.model import Line, Mark, Status, Tally
-from crawler.record import encode
 from crawler.seeds import Seeds
 from crawler.settings import ScopeKind, Settings
 from crawler.sink.columns import Columns

@@ -4,10 +4,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crawler.encoding import moment
 from crawler.engine.crawl import Result
 from crawler.errors import CrawlError, Exit
 from crawler.policy.rules import Account, Rule, findings
-from crawler.record import SummaryRecord, moment
+from crawler.record import SummaryRecord
 
 BUG = "unexpected error, please report it"
 NO_MEMORY = "out of memory; try fewer workers (-c) or a smaller --max-size"

@@ -1,20 +1,18 @@
 """The records that a crawl writes: schema version 1, which only ever grows.
 
-Every record is one line of strict JSON in UTF-8. ``seq`` numbers the lines of a run and
-is added by the sink (:func:`numbered`); everything else is encoded where it is known, so
-that parsing children can encode pages. Keys are always present, null where unknown; those
-that come with a flag are absent without it. ``crawler schema`` is made from these types.
+Every record is one line of strict JSON in UTF-8. ``seq`` numbers the lines of a run and is
+added by the sink (:func:`crawler.encoding.numbered`); everything else is encoded where it is
+known, so that parsing children can encode pages. Keys are always present, null where unknown;
+those that come with a flag are absent without it. ``crawler schema`` is made from these types.
 """
 
-import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, inspect
 
+from crawler.encoding import encode, moment
 from crawler.model import (
     Change,
     Failed,
@@ -32,11 +30,6 @@ from crawler.model import (
 
 SCHEMA_VERSION = 1
 
-_encode = msgspec.json.Encoder().encode
-_ESCAPED = re.compile(
-    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
-)
-
 _Version = Annotated[
     int, Meta(description="Schema version.", extra_json_schema={"const": SCHEMA_VERSION})
 ]
@@ -49,8 +42,6 @@ _Reason = Annotated[str, Meta(extra_json_schema={"enum": [*Reason]})]
 _Refusal = Annotated[str, Meta(extra_json_schema={"enum": [*Refusal]})]
 _Gone = Annotated[str, Meta(extra_json_schema={"enum": [*Gone]})]
 _Change = Annotated[str, Meta(extra_json_schema={"enum": [*Change]})]
-
-
 _FieldErrors = Annotated[
     dict[str, str], Meta(description="Why, in words, by the place of a value that is missing.")
 ]
@@ -320,17 +311,6 @@ def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:
     return [field.type for field in _fields(kind) if field.encode_name == key]
 
 
-def moment(at: float) -> str:
-    """Return seconds since the epoch as RFC 3339 in UTC, to the millisecond."""
-    second, millisecond = divmod(round(at * 1_000_000) // 1_000, 1_000)
-    return f"{_second(second)}.{millisecond:03}Z"
-
-
-@lru_cache(maxsize=8)  # spelling a second out costs 6 µs, and thousands of records share it
-def _second(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
-
-
 def common(target: Target, run: int, at: float) -> dict[str, Any]:
     """Return the fields that every record of ``target`` in pass ``run`` shares."""
     return {
@@ -396,37 +376,3 @@ def skip(target: Target, reason: Reason, detail: str | None, run: int, at: float
     """Return the record of a URL that was accepted and then not asked for."""
     fields = common(target, run, at)
     return Line(Verdict.SKIPPED, encode(SkipRecord(reason=reason.value, detail=detail, **fields)))
-
-
-def encode(record: msgspec.Struct | dict[str, Any]) -> bytes:
-    """Return a record as one line of strict JSON, without newline.
-
-    What JSON allows but line-splitters trip over (U+2028, U+2029, U+0085), or a terminal
-    would obey (U+007F to U+009F, bidi controls), is escaped; lone surrogates, which UTF-8
-    has no bytes for, become U+FFFD.
-    """
-    try:
-        data = _encode(record)
-    except UnicodeEncodeError:
-        data = _encode(_scrub(msgspec.to_builtins(record, enc_hook=msgspec.json.decode)))
-    return _ESCAPED.sub(_escape, data) if _ESCAPED.search(data) else data
-
-
-def _escape(match: re.Match[bytes]) -> bytes:
-    return b"\\u%04x" % ord(match[0].decode())
-
-
-def numbered(data: bytes, seq: int) -> bytes:
-    """Return the finished line: ``data`` with ``seq`` and a newline."""
-    return b'%b,"seq":%d}\n' % (data[:-1], seq)
-
-
-def _scrub(value: Any) -> Any:
-    """Return a JSON value with each lone surrogate replaced by U+FFFD."""
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_scrub(key): _scrub(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_scrub(item) for item in value]
-    return value

@@ -13,8 +13,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
+from crawler.encoding import encode
 from crawler.model import Line, Taken
-from crawler.record import encode, item
+from crawler.record import item
 
 DEFLATED_FROM = 1_000
 """Bytes of JSON."""

@@ -15,13 +15,14 @@ from crawler import ending as endings
 from crawler import heap
 from crawler.app import join, open_frontier
 from crawler.checked import Checked, check
+from crawler.encoding import encode
 from crawler.ending import Ending
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
 from crawler.model import Line, Mark, Verdict
 from crawler.parse.process import Started
 from crawler.ports import Frontier
-from crawler.record import SummaryRecord, encode
+from crawler.record import SummaryRecord
 from crawler.report import log as report_log
 from crawler.report import stats
 from crawler.report import summary as report_summary

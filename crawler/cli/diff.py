@@ -45,7 +45,8 @@ def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:
 
 
 def _records(changes: "Iterator[Changed]") -> Iterator[str]:
-    from crawler.record import SCHEMA_VERSION, encode
+    from crawler.encoding import encode
+    from crawler.record import SCHEMA_VERSION
 
     for each in changes:
         told = each._asdict()

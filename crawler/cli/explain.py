@@ -122,7 +122,7 @@ def _log_to(stderr: "Stderr") -> None:
 
 
 def _json(told: "Explanation") -> Iterator[str]:
-    from crawler.record import encode
+    from crawler.encoding import encode
 
     yield encode(told).decode()
 

@@ -52,8 +52,8 @@ def extract(files: tuple[str, ...], url: str | None, **flags: Any) -> int:
 
 def _write(saved: "Saved", file: str) -> int:
     """Write the records of one file; return 0, or the exit code if it cannot be read."""
+    from crawler.encoding import encode
     from crawler.errors import InputMissing
-    from crawler.record import encode
 
     try:
         contents = saved.read(file)

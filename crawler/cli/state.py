@@ -90,7 +90,7 @@ def _overview(inquiry: "Inquiry", *, as_json: bool) -> Iterator[str]:
 
 
 def _facts(account: "Account") -> dict[str, Any]:
-    from crawler.record import moment
+    from crawler.encoding import moment
 
     tally = account.tally
     return {
@@ -144,7 +144,7 @@ def _lines(answer: "Answer", *, as_json: bool) -> Iterator[str]:
 
 
 def _json(value: dict[str, Any]) -> str:
-    from crawler.record import encode
+    from crawler.encoding import encode
 
     return encode(value).decode()
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from crawler.app import meant, plan, recalled
 from crawler.checked import check
+from crawler.encoding import moment
 from crawler.errors import BadSetting
 from crawler.explained.telling import Telling
 from crawler.explained.visited import Visitor
@@ -35,7 +36,6 @@ from crawler.model import Gone, Known, Past, Reason, Refusal, Target
 from crawler.policy import traps, urls
 from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
-from crawler.record import moment
 from crawler.seeds import Seed, Seeds
 from crawler.settings import Settings
 

@@ -8,8 +8,8 @@ import sqlite3
 
 import msgspec
 
+from crawler.encoding import moment
 from crawler.frontier.seen import unpack
-from crawler.record import moment
 from crawler.selected import text
 
 _LINK = """

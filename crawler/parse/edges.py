@@ -10,12 +10,13 @@ from typing import Literal, NamedTuple, cast
 
 from selectolax.lexbor import LexborAttributes, LexborHTMLParser, LexborNode
 
+from crawler.encoding import encode
 from crawler.model import Line, Page, Refusal
 from crawler.parse import html
 from crawler.parse.html import Html
 from crawler.parse.references import MOST_LINKS, Known
 from crawler.policy.traps import MAX_LENGTH
-from crawler.record import LinkRecord, PageLink, common, encode
+from crawler.record import LinkRecord, PageLink, common
 
 MAX_WORDS = 500
 """Characters of a link's text; somebody may have put the whole page into one."""

@@ -12,12 +12,12 @@ from typing import Any
 from msgspec import Raw
 
 from crawler import selected
+from crawler.encoding import encode
 from crawler.parse import function, html
 from crawler.parse.document import Document
 from crawler.parse.fields import Errors, Fields
 from crawler.parse.selector import Selector
 from crawler.recipe.model import Query, Recipe, Section
-from crawler.record import encode
 from crawler.selected import NONE, Selected
 
 MOST_ITEMS = function.MOST_ITEMS

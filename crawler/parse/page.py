@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
+from crawler.encoding import encode
 from crawler.model import (
     Change,
     Children,
@@ -30,7 +31,7 @@ from crawler.policy import media, news
 from crawler.policy.scope import Kind, Scope
 from crawler.policy.urls import Canon
 from crawler.recipe.model import Recipe
-from crawler.record import PageRecord, common, encode
+from crawler.record import PageRecord, common
 
 if TYPE_CHECKING:
     from crawler.parse.content import Content

@@ -4,7 +4,7 @@ import json
 import logging
 from typing import Any, Literal
 
-from crawler.record import moment
+from crawler.encoding import moment
 from crawler.report import safe
 from crawler.report.progress import Progress
 

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from crawler import atomic
-from crawler.record import SummaryRecord, encode, moment
+from crawler.encoding import encode, moment
+from crawler.record import SummaryRecord
 
 
 def store(

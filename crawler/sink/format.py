@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from crawler import destination
-from crawler.record import encode
+from crawler.encoding import encode
 from crawler.sink.columns import Columns, columns
 
 CHUNK = 1 << 20

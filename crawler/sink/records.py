@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Self
 
 from crawler.destination import Destination
+from crawler.encoding import numbered
 from crawler.model import Line, Mark
-from crawler.record import numbered
 from crawler.sink import format as formats
 from crawler.sink.format import Entry, Format
 from crawler.sink.output import Keeping

@@ -16,12 +16,12 @@ import jsonschema_rs
 import pytest
 
 from crawler.cli.explain import USED
+from crawler.encoding import encode
 from crawler.explained.decisions import explain as explained
 from crawler.explanation import Explanation
 from crawler.frontier import trail
 from crawler.frontier.seen import pack
 from crawler.policy.scope import Scope
-from crawler.record import encode
 from crawler.settings import Settings
 from tests.cli.lives import Life, one_line
 from tests.cli.run import Ran, broken, crawler

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from crawler.encoding import encode
 from crawler.engine.crawl import Crawl, Limits, Result
 from crawler.frontier.memory import MemoryFrontier
 from crawler.model import (
@@ -31,7 +32,7 @@ from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
-from crawler.record import PageRecord, common, encode
+from crawler.record import PageRecord, common
 
 CANON = Canon()
 

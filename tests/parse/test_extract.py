@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from crawler import record
+from crawler.encoding import encode
 from crawler.model import Fetched, Page, Parsed, Refusal, Taken, Target
 from crawler.parse import extract, function
 from crawler.parse.extract import Extractor
@@ -280,7 +281,7 @@ def test_what_records_hold_is_kept_where_there_is_a_state(monkeypatch: pytest.Mo
         assert parsed.selected is not None
         kept = unpack(parsed.selected)
         assert {key: first[key] for key in ("fields", "field_errors") if key in first} == {
-            key: json.loads(record.encode(value)) for key, value in kept.keys().items()
+            key: json.loads(encode(value)) for key, value in kept.keys().items()
         }
         assert kept.taken == parsed.taken
         shared = record.common(Target(URL, "shop.example", 1, URL), 1, 0.0)

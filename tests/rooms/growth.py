@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from crawler.encoding import encode
 from crawler.model import Target
 from crawler.parse import charset, complexity, edges, html, sitemap
 from crawler.parse.markdown import markdown
@@ -16,7 +17,7 @@ from crawler.parse.structured import structured
 from crawler.parse.text import text as visible
 from crawler.policy import media, retry, robots, traps, urls
 from crawler.policy.urls import Canon
-from crawler.record import PageRecord, common, encode
+from crawler.record import PageRecord, common
 from crawler.report import safe
 from crawler.report.log import _Json, _Text
 
@@ -229,9 +230,9 @@ TABLE = (
     ),
     Row("traps.trap", lambda text: traps.trap(HOME + text), ("{a}", "{/}", "{a/}", "{a#/}")),
     Row("retry.retry_after", lambda text: retry.retry_after({"retry-after": text}, 0.0), DATES),
-    Row("record.encode", with_shapes(lambda text: {"title": text}), CHARACTERS),
+    Row("encoding.encode", with_shapes(lambda text: {"title": text}), CHARACTERS),
     Row(
-        "record.encode a list",
+        "encoding.encode a list",
         with_shapes(lambda text: {"robots": list(text)}),
         ("{a}", "{\ud800}"),
     ),

@@ -17,15 +17,8 @@ import msgspec
 import pytest
 
 from crawler import record
-from crawler.record import (
-    ErrorDetail,
-    PageLink,
-    Record,
-    Structured,
-    SummaryRecord,
-    encode,
-    numbered,
-)
+from crawler.encoding import encode, numbered
+from crawler.record import ErrorDetail, PageLink, Record, Structured, SummaryRecord
 from crawler.report.log import _Json, _Text
 from crawler.settings import RECORD_TYPES
 from tests.rooms.naughty import STRINGS

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler import record
+from crawler.encoding import encode, moment, numbered
 from crawler.model import Failed, Fault, Lease, Reason, Target
-from crawler.record import PageRecord, SummaryRecord, check_field, common, encode, moment, numbered
+from crawler.record import PageRecord, SummaryRecord, check_field, common
 
 META = b'{"a":[1.5,null,"x"],"id":123456789012345678901234567890,"deep":{"z":"\xc3\xa4"}}'
 

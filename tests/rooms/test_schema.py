@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from crawler import schema
+from crawler.encoding import encode, numbered
 from crawler.model import Fault, Reason, Refusal
-from crawler.record import SCHEMA_VERSION, PageRecord, encode, numbered
+from crawler.record import SCHEMA_VERSION, PageRecord
 from crawler.settings import CONTENT, RECORD_TYPES
 from tests.cli.run import crawl, crawler
 from tests.records import checked, wrong

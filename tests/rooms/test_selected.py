@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from crawler import selected
+from crawler.encoding import encode
 from crawler.model import Taken
-from crawler.record import encode
 from crawler.selected import DEFLATED_FROM, NONE, NOTHING, Difference, Item, Selected
 
 plain = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2).map(float) | st.text()

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crawler.encoding import encode
 from crawler.errors import CannotCreate
-from crawler.record import encode
 from crawler.settings import RECORD_TYPES
 from crawler.sink.columns import DEFAULT, Columns, columns
 from crawler.sink.format import Csv, Entry, Format, Jsonl, Pruned, Tsv, Urls, make

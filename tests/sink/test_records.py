@@ -11,9 +11,9 @@ from typing import Any, Self
 import pytest
 
 from crawler.destination import Destination, part
+from crawler.encoding import numbered
 from crawler.errors import CannotCreate, CrawlError, TryLater, WriteFailed
 from crawler.model import Line
-from crawler.record import numbered
 from crawler.sink.format import Jsonl
 from crawler.sink.output import Existing, Keeping, Output
 from crawler.sink.records import Channel, Records
