@@ -24,8 +24,9 @@ from crawler.frontier.state import Ready
 from crawler.measures import address_override
 from crawler.model import Past, Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
 from crawler.parse.process import Started, how_many
+from crawler.parse.reading import Reading
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
@@ -124,7 +125,7 @@ def plan(checked: Checked, past: Past) -> Plan:
         only_changes=settings.only_changes,
         keep=settings.state is not None,
     )
-    scope = make_scope(reading)
+    scope = reading.make_scope()
     for seed, target in past.widened:
         if same_domain(seed, target):
             scope.widen(target)

@@ -11,7 +11,8 @@ import msgspec
 from crawler.checked import PRODUCT, need_markdown
 from crawler.errors import BadSetting, InputMissing
 from crawler.model import Failed, Fetched, Page, Target
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from crawler.parse.selection import selection
 from crawler.policy import urls
 from crawler.settings import Settings
@@ -64,7 +65,7 @@ class Saved:
             recipe=chosen.recipe,
             extract=chosen.extract,
         )
-        self._reader = Reader(reading, make_scope(reading), guarded=True)
+        self._reader = Reader(reading, reading.make_scope(), guarded=True)
 
     def read(self, name: str) -> Contents:
         """Return what is in a file, ``-`` for stdin. Raises InputMissing if it cannot be read."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from crawler.model import Failed, Page, Parsed
-from crawler.parse.page import Reading
+from crawler.parse.reading import Reading
 
 _LENGTH = struct.Struct("<I")
 HEAD = _LENGTH.size

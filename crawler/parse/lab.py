@@ -25,8 +25,8 @@ from typing import Self, cast
 
 from crawler.model import Children, Failed, Fault, Page, Parsed
 from crawler.parse.frames import Bug, Report, Result
-from crawler.parse.page import Reading
 from crawler.parse.process import DEADLINE, MEMORY, Process, Started
+from crawler.parse.reading import Reading
 from crawler.parse.ward import Job, Ward
 from crawler.policy.scope import Scope
 

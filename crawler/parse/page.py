@@ -3,12 +3,10 @@
 What only some crawls ask for is imported when one does: each child imports for itself.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import msgspec
 from selectolax.lexbor import LexborHTMLParser
 
 from crawler.encoding import encode
@@ -26,47 +24,17 @@ from crawler.model import (
 )
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.document import Document
+from crawler.parse.reading import Reading
 from crawler.parse.references import Known, References
 from crawler.policy import media, news
-from crawler.policy.scope import Kind, Scope
+from crawler.policy.scope import Scope
 from crawler.policy.urls import Canon
-from crawler.recipe.model import Recipe
 from crawler.record import PageRecord, common
 
 if TYPE_CHECKING:
     from crawler.parse.content import Content
     from crawler.parse.edges import Edge
     from crawler.parse.extract import Extract, Extractor
-
-
-class Reading(msgspec.Struct, frozen=True, array_like=True):
-    """How the pages of a crawl are read.
-
-    ``agent`` is our product token, ``max_depth`` the depth from which on links are not
-    followed (None: no limit), ``nofollow`` whether nofollow is obeyed, ``run`` the pass,
-    ``sitemap`` whether sitemaps are read, too, or only they; ``content`` what of pages is
-    kept, each in up to ``max_size`` bytes, and ``links`` whether each link gets a record;
-    ``recipe`` and ``extract``, the name of a function, what is taken out of them; with
-    ``only_changes`` pages that are as they were have no records, with ``keep`` what was taken out
-    of them goes into the state; the others make the scope and the spelling of URLs.
-    """
-
-    agent: str
-    max_depth: int | None = None
-    nofollow: bool = True
-    run: int = 1
-    scope: Kind = "host"
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    drop_params: tuple[str, ...] = ()
-    sitemap: Literal["off", "add", "only"] = "off"
-    content: tuple[str, ...] = ()
-    max_size: int = 10_000_000
-    links: bool = False
-    recipe: Recipe | None = None
-    extract: str | None = None
-    only_changes: bool = False
-    keep: bool = False
 
 
 class _Compared(NamedTuple):
@@ -95,7 +63,7 @@ class Reader:
     @classmethod
     def of(cls, reading: Reading) -> Self:
         """Return a reader with a scope of its own, in a process with limits of its own."""
-        return cls(reading, make_scope(reading))
+        return cls(reading, reading.make_scope())
 
     def on_function(self, enter: Callable[[bool], None]) -> None:
         """Have ``enter`` called when the user's function begins, and when it has ended."""
@@ -299,15 +267,6 @@ class Reader:
             **common(page.target, self._reading.run, page.at),
         )
         return Line(Verdict.FETCHED, encode(record))
-
-
-def make_scope(reading: Reading) -> Scope:
-    """Return the scope that a reading asks for, still without seeds."""
-    return Scope(
-        reading.scope,
-        [re.compile(pattern) for pattern in reading.include],
-        [re.compile(pattern) for pattern in reading.exclude],
-    )
 
 
 def _content(reading: Reading) -> "Content | None":

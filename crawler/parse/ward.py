@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from crawler.model import Failed, Page, Parsed
 from crawler.parse import frames
 from crawler.parse.frames import Batch, Report, Setup
-from crawler.parse.page import Reading
 from crawler.parse.process import Process
+from crawler.parse.reading import Reading
 from crawler.policy.scope import Scope
 
 LARGE = 1024 * 1024

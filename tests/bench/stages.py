@@ -22,7 +22,8 @@ from crawler.model import Fetched, Link, Page, Parsed, Settled, Target, Verdict
 from crawler.parse import charset, complexity, frames, html
 from crawler.parse.frames import Batch, Report
 from crawler.parse.lab import BATCH
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from crawler.parse.references import References
 from crawler.policy.urls import Canon
 from crawler.sink.output import Keeping
@@ -201,7 +202,7 @@ def _near(links: Sequence[Link], number: int) -> Sequence[Link]:
 
 def _reader() -> Reader:
     reading = Reading("crawlway")
-    reader = Reader(reading, make_scope(reading))
+    reader = Reader(reading, reading.make_scope())
     reader.scope.widen(SEED)
     return reader
 

@@ -18,7 +18,8 @@ from crawler.model import Fetched, Page, Parsed
 from crawler.parse import frames
 from crawler.parse.frames import Batch
 from crawler.parse.lab import Lab
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from crawler.parse.references import References
 from crawler.policy.pace import Manners
 from crawler.policy.robots import Rules
@@ -223,7 +224,7 @@ async def between_processes(
     monkeypatch.setattr(frames, "frame", count_sent)
     monkeypatch.setattr(frames, "report", count_received)
     reading = Reading("crawlway")
-    scope = make_scope(reading)
+    scope = reading.make_scope()
     scope.widen("http://a.test/")
     urls = [f"http://a.test/{number}" for number in range(64)]
     pages = [Page(target(url), page(url), 1, 0.0) for url in urls]

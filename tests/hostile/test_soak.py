@@ -13,7 +13,8 @@ from aiohttp.client_proto import ResponseHandler
 
 from crawler.fetch.connection import Connection
 from crawler.model import Failed, Fetched, Page, Target
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from tests.fetch.wire import fetching, listening
 from tests.web.hostile.answers import PAGE, chunked, coded, deflated, head, sitemap, sized
 from tests.web.hostile.rows import ROWS
@@ -153,7 +154,7 @@ async def test_an_answer_that_hangs_would_be_noticed(monkeypatch: pytest.MonkeyP
 def test_mutated_pages_are_read_or_refused_at_once(seconds: float) -> None:
     chance = random.Random(8)
     reading = Reading("crawlway", sitemap="add")
-    reader = Reader(reading, make_scope(reading), guarded=True)
+    reader = Reader(reading, reading.make_scope(), guarded=True)
     watch = Watch(seconds)
     for number in watch.rounds_left():
         body = mutated(chance.choice(PAGES), chance)

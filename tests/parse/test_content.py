@@ -10,7 +10,7 @@ import pytest
 
 from crawler.model import Parsed
 from crawler.parse.edges import MAX_WORDS, MOST_BYTES
-from crawler.parse.page import Reading
+from crawler.parse.reading import Reading
 from crawler.parse.references import MOST_LINKS
 from crawler.settings import CONTENT, ContentKind
 from tests.parse.test_page import page, parsed, reader, record

@@ -14,7 +14,8 @@ from crawler.model import Fetched, Page, Parsed, Refusal, Taken, Target
 from crawler.parse import extract, function
 from crawler.parse.extract import Extractor
 from crawler.parse.function import BadFunction
-from crawler.parse.page import Reader, Reading
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from crawler.recipe import flags, toml
 from crawler.recipe.model import BadRecipe, Recipe
 from crawler.selected import unpack

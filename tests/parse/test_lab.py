@@ -16,7 +16,8 @@ import pytest
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Target
 from crawler.parse import frames, process, ward
 from crawler.parse.lab import Lab, ParseBug
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from tests.web.server import html
 
 READING = Reading("crawlway")
@@ -50,7 +51,7 @@ def parts(result: Parsed | Failed) -> object:
 
 @contextlib.asynccontextmanager
 async def lab(count: int = 2, deadline: float = 10.0) -> AsyncIterator[Lab]:
-    scope = make_scope(READING)
+    scope = READING.make_scope()
     scope.widen("http://h/")
     async with Lab(READING, scope, count, deadline) as made:
         yield made
@@ -91,7 +92,7 @@ def alive(pid: int) -> bool:
 
 
 async def test_children_read_what_one_would_read_here() -> None:
-    scope = make_scope(READING)
+    scope = READING.make_scope()
     scope.widen("http://h/")
     reader = Reader(READING, scope)
     pages = [
@@ -119,7 +120,7 @@ async def test_every_page_of_many_has_its_own_result() -> None:
 
 
 async def test_children_may_wait_for_the_first_page() -> None:
-    scope = make_scope(READING)
+    scope = READING.make_scope()
     async with Lab(READING, scope, 2, wait=True) as children:
         none = children.pids
         read = await asyncio.gather(*(children.parse(page(html(["/"]).encode())) for _ in range(9)))
@@ -130,7 +131,7 @@ async def test_children_may_wait_for_the_first_page() -> None:
 
 
 async def test_what_joins_the_scope_is_known_to_children_before_the_next_page() -> None:
-    scope = make_scope(READING)
+    scope = READING.make_scope()
     scope.widen("http://h/")
     there = page(html(["http://new/x"]).encode())
     async with Lab(READING, scope, 1) as children:
@@ -306,7 +307,7 @@ async def test_pages_that_go_alone_get_their_turn_under_load() -> None:
 
 
 async def test_a_page_too_large_to_arrive_is_a_crash_and_no_loop() -> None:
-    scope = make_scope(READING)
+    scope = READING.make_scope()
     async with Lab(READING, scope, 1, memory=200 * 1024 * 1024) as children:
         result = await asyncio.wait_for(children.parse(page(b"x" * 120_000_000)), 20.0)
         again = await children.parse(healthy(1))
@@ -378,7 +379,7 @@ async def test_a_system_without_room_for_a_child_is_waited_for(
 async def test_a_start_that_is_cancelled_leaves_no_child() -> None:
     pids: list[int] = []
     for turns in range(1, 6):
-        scope = make_scope(READING)
+        scope = READING.make_scope()
         made = Lab(READING, scope, 2)
         starting = asyncio.create_task(made.__aenter__())
         for _ in range(turns):
@@ -396,7 +397,7 @@ async def test_children_that_were_started_before_are_taken() -> None:
     with process.Started(2) as started:
         early = {each.popen.pid for each in started._processes}
         async with Lab(
-            Reading("crawlway"), make_scope(Reading("crawlway")), 1, started=started
+            Reading("crawlway"), Reading("crawlway").make_scope(), 1, started=started
         ) as lab:
             assert set(lab.pids) < early
             (left,) = started._processes

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from crawler.model import Failed, Fault, Fetched, Page, Parsed, Refusal, Target, Truncated
-from crawler.parse.page import Reader, Reading, make_scope
+from crawler.parse.page import Reader
+from crawler.parse.reading import Reading
 from crawler.parse.references import MOST_LINKS
 from crawler.policy.urls import fingerprint
 from crawler.recipe import toml
@@ -43,7 +44,7 @@ def page(
 
 def reader(reading: Reading | None = None, *, guarded: bool = True) -> Reader:
     reading = reading or Reading("crawlway")
-    scope = make_scope(reading)
+    scope = reading.make_scope()
     scope.widen("http://h/")
     return Reader(reading, scope, guarded=guarded)
 
