@@ -20,8 +20,9 @@ from crawler.errors import ReaderClosed
 from crawler.model import Status, Tally, Target
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
+from crawler.policy.site import Visit
 from crawler.policy.urls import Canon
-from crawler.policy.workbench import Visit, Workbench
+from crawler.policy.workbench import Workbench
 from crawler.ports import Ending, Fetcher, Frontier, Parser, Sink
 
 log = logging.getLogger(__name__)

@@ -37,9 +37,9 @@ from crawler.model import (
 from crawler.policy import news, retry, robots, urls, verdict
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
+from crawler.policy.site import Visit
 from crawler.policy.urls import Canon
 from crawler.policy.verdict import Hop
-from crawler.policy.workbench import Visit
 from crawler.ports import Fetcher, Parser
 from crawler.selected import unpack
 

@@ -10,7 +10,7 @@ from crawler import record
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
 from crawler.model import Failed, Gone, Reason, Settled, Verdict
 from crawler.policy import news
-from crawler.policy.workbench import Denied, Visit
+from crawler.policy.site import Denied, Visit
 
 log = logging.getLogger(__name__)
 

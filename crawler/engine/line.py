@@ -9,7 +9,8 @@ from crawler.engine.pipe import Pipe
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
 from crawler.model import Failed, Fetched, Gone, Line, Reason, Refusal, Settled, Taken
-from crawler.policy.workbench import Visit, Workbench
+from crawler.policy.site import Visit
+from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier
 
 SEEDS_AHEAD = 1_000

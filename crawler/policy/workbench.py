@@ -1,68 +1,24 @@
 """Which URL goes next? The sites this process holds, and what is known of each.
 
 Invariants: a site is in the heap exactly when it has leases in line and room for another
-request; a lease is in line, parked behind its origin's robots.txt, or taken, never two of
-these; of two sites that are ready the one that waited longer goes first, so neither a slow
-nor a huge site keeps the others waiting. Everything is synchronous: nothing can be
-cancelled halfway.
+request; of two sites that are ready the one that waited longer goes first, so neither a slow
+nor a huge site keeps the others waiting. Everything is synchronous: nothing can be cancelled
+halfway.
 """
 
 import heapq
 import math
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 
-from crawler.model import Failed, Gone, Holding, Lease, Outcome, Reason
-from crawler.policy import robots, traps, urls
-from crawler.policy.origin import Origin
-from crawler.policy.pace import Manners, Pace
+from crawler.model import Failed, Holding, Lease, Outcome
+from crawler.policy import robots
+from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
-
-
-@dataclass(slots=True)
-class Visit:
-    """One request to make for a lease: its page or, with ``robots``, that URL first."""
-
-    lease: Lease
-    robots: str | None = None
-    started: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """A lease that ends without a request, as a skip, as a failure, or as gone.
-
-    ``unsure``: it says nothing of what is there.
-    """
-
-    lease: Lease
-    why: Reason | Gone | Failed
-    detail: str | None = None
-    unsure: bool = False
-
+from crawler.policy.site import Denied, Site, Visit
 
 MOST_RULES = 8 * 1024 * 1024
 """Bytes of robots.txt whose rules are remembered; matched rules take 30 times as much."""
-
-
-class _Site:
-    """A site on the bench; its entry in the heap is the one with ``ticket`` (0: none)."""
-
-    __slots__ = ("asking", "at", "line", "origins", "pace", "ticket")
-
-    def __init__(self, manners: Manners) -> None:
-        self.pace = Pace(manners)
-        self.line: deque[Lease] = deque()
-        self.origins: dict[str, Origin] = {}
-        self.asking = 0
-        self.ticket = 0
-        self.at = 0.0
-
-    @property
-    def idle(self) -> bool:
-        return not (self.line or self.pace.in_flight or self.asking)
 
 
 class Workbench:
@@ -88,7 +44,7 @@ class Workbench:
         self.agent = agent
         self._concurrency = concurrency
         self._remember = remember
-        self._sites: dict[str, _Site] = {}
+        self._sites: dict[str, Site] = {}
         self._busy: set[str] = set()
         self._heap: list[tuple[float, int, str]] = []
         self._tickets = count(1)
@@ -119,7 +75,7 @@ class Workbench:
             site.ticket = 0
             if site.pace.in_flight >= self._limit(site):
                 continue  # others have come since; its next release lines it up again
-            chosen = self._choose(site, now)
+            chosen = site.choose(self.agent, now)
             self._line_up(key, site, now)
             if chosen is not None:
                 return chosen
@@ -184,22 +140,14 @@ class Workbench:
 
     def put_back(self, visit: Visit, now: float) -> None:
         """Return a visit that was not made; it goes first when its turn comes again."""
-        key = visit.lease.target.site
-        site = self._sites[key]
-        site.pace.untake()
-        if visit.robots is not None:
-            origin = site.origins[urls.origin(visit.lease.target.url)]
-            self._unpark(site, origin)
-        site.line.appendleft(visit.lease)
-        self._line_up(key, site, now)
+        self._sites[visit.lease.target.site].pace.untake()
+        self.repeat(visit, now)
 
     def repeat(self, visit: Visit, now: float) -> None:
         """Put a lease first in line again, its request having been in vain by our own doing."""
         key = visit.lease.target.site
         site = self._sites[key]
-        if visit.robots is not None:
-            self._unpark(site, site.origins[urls.origin(visit.lease.target.url)])
-        site.line.appendleft(visit.lease)
+        site.repeat(visit)
         self._line_up(key, site, now)
 
     def heard(
@@ -212,12 +160,12 @@ class Workbench:
         """
         key = visit.lease.target.site
         site = self._sites[key]
-        origin = site.origins[urls.origin(visit.lease.target.url)]
+        origin = site.origin_of(visit)
         before = origin.weight
         ended = origin.hear(answer, site.pace, self._retry, now)
         self._weight += origin.weight - before
         self.learnt = self.learnt or bool(origin.rules and origin.rules.delay)
-        self._unpark(site, origin)
+        site.unpark(origin)
         if ended is None:
             site.line.appendleft(visit.lease)
         if site.pace.due > now:
@@ -231,12 +179,12 @@ class Workbench:
         for key in list(self._busy):
             site = self._sites[key]
             if site.line and site.pace.due > until and not site.pace.in_flight:
-                leases += self._clear(key, site)
+                leases += self._clear(key)
         return leases
 
     def clear(self) -> list[Lease]:
         """Take back every lease that is in line."""
-        return [lease for key in list(self._busy) for lease in self._clear(key, self._sites[key])]
+        return [lease for key in list(self._busy) for lease in self._clear(key)]
 
     def paced(self, now: float) -> list[tuple[str, float, float]]:
         """Return (site, delay, wait) in seconds for the sites slowed since the last call."""
@@ -271,13 +219,13 @@ class Workbench:
         times = ((key, self._sites[key].pace.throttle.recent) for key in self._busy)
         return heapq.nlargest(most, times, key=lambda item: item[1])
 
-    def _site(self, key: str) -> _Site:
+    def _site(self, key: str) -> Site:
         site = self._sites.get(key)
         if site is None:
-            site = self._sites[key] = _Site(self._manners)
+            site = self._sites[key] = Site(self._manners)
         return site
 
-    def _line_up(self, key: str, site: _Site, now: float) -> None:
+    def _line_up(self, key: str, site: Site, now: float) -> None:
         """Put a site into the heap, or out of it, as its state asks for."""
         if site.idle:
             self._busy.discard(key)
@@ -294,60 +242,14 @@ class Workbench:
         site.ticket = next(self._tickets)
         heapq.heappush(self._heap, (site.at, site.ticket, key))
 
-    def _limit(self, site: _Site) -> int:
+    def _limit(self, site: Site) -> int:
         """How many requests a site may have in flight, leaving some for each other one."""
         others = min(len(self._busy) - 1, self._concurrency // 2)
         return max(1, min(site.pace.limit, self._concurrency - others))
 
-    def _choose(self, site: _Site, now: float) -> Visit | Denied | None:
-        """Return what to do with the first lease in line that can be dealt with."""
-        while site.line:
-            lease = site.line.popleft()
-            url = lease.target.url
-            if lease.moot is not None:
-                return Denied(lease, lease.moot)
-            if hopeless := site.pace.hopeless(now):
-                return Denied(lease, hopeless, unsure=True)
-            if trapped := traps.trap(url):
-                return Denied(lease, Reason.TRAP, trapped)
-            if self.agent is not None:
-                origin = self._origin(site, urls.origin(url))
-                rules = origin.known(now)
-                if rules is None:
-                    if origin.asking:
-                        origin.parked.append(lease)
-                        continue
-                    origin.asking = True
-                    site.asking += 1
-                    site.pace.take()
-                    return Visit(lease, origin.robots_url)
-                if refused := rules.refuses(url):
-                    unread = rules.denial is not None
-                    return Denied(lease, Reason.ROBOTS, refused, unsure=unread)
-            site.pace.take()
-            return Visit(lease)
-        return None
-
-    def _origin(self, site: _Site, name: str) -> Origin:
-        origin = site.origins.get(name)
-        if origin is None:
-            origin = site.origins[name] = Origin.of(name)
-        return origin
-
-    def _unpark(self, site: _Site, origin: Origin) -> None:
-        """The question has been answered, or not asked: those who waited are in line again."""
-        origin.asking = False
-        site.asking -= 1
-        site.line.extendleft(reversed(origin.parked))
-        origin.parked.clear()
-
-    def _clear(self, key: str, site: _Site) -> list[Lease]:
-        leases = list(site.line)
-        site.line.clear()
-        site.ticket = 0
-        for origin in site.origins.values():
-            leases += origin.parked
-            origin.parked.clear()
+    def _clear(self, key: str) -> list[Lease]:
+        site = self._sites[key]
+        leases = site.clear()
         if site.idle:
             self._busy.discard(key)
         return leases

@@ -16,7 +16,7 @@ from crawler.errors import Exit, WriteFailed
 from crawler.frontier.memory import MemoryFrontier
 from crawler.model import Added, Failed, Mark, Page, Parsed, Settled, Target
 from crawler.policy.pace import Manners
-from crawler.policy.workbench import Visit
+from crawler.policy.site import Visit
 from tests import virtual
 from tests.engine.make import ListSink, MemoryWeb, Rig, answer, page, rig
 

@@ -14,7 +14,8 @@ from crawler.model import Failed, Fault, Fetched, Holding, Lease, Outcome, Targe
 from crawler.policy import robots, urls
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
-from crawler.policy.workbench import Denied, Visit, Workbench
+from crawler.policy.site import Denied, Visit
+from crawler.policy.workbench import Workbench
 
 AGENT = "crawlway"
 

@@ -25,7 +25,8 @@ from crawler.policy import pace as pace_module
 from crawler.policy import robots, urls, workbench
 from crawler.policy.pace import Manners, Pace
 from crawler.policy.retry import Retry
-from crawler.policy.workbench import Denied, Visit, Workbench
+from crawler.policy.site import Denied, Visit
+from crawler.policy.workbench import Workbench
 from tests.policy.make import (
     AGENT,
     Diary,
