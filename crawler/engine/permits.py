@@ -1,4 +1,4 @@
-"""A semaphore whose size is a dial."""
+"""A semaphore that tells how many hold it."""
 
 import asyncio
 from collections import deque
@@ -6,19 +6,15 @@ from types import TracebackType
 
 
 class Permits:
-    """At most ``size`` holders at once; the size may change while permits are out.
-
-    Fair: who waits longest goes first. With a smaller size nothing is taken back: permits
-    are lent again only once fewer than ``size`` are out.
-    """
+    """At most ``size`` holders at once, ``held`` of them now; who waits longest goes first."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
+        self._size = size
         self.held = 0
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     async def __aenter__(self) -> None:
-        if self.held < self.size and not self._waiters:
+        if self.held < self._size and not self._waiters:
             self.held += 1
             return
         waiter = asyncio.get_running_loop().create_future()
@@ -40,17 +36,9 @@ class Permits:
     ) -> None:
         self._release()
 
-    def resize(self, size: int) -> None:
-        """Turn the dial."""
-        self.size = size
-        self._wake()
-
     def _release(self) -> None:
         self.held -= 1
-        self._wake()
-
-    def _wake(self) -> None:
-        while self._waiters and self.held < self.size:
+        while self._waiters and self.held < self._size:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 self.held += 1
