@@ -876,7 +876,7 @@ class Forgetful(Workbench):
 
 
 def test_the_check_reports_a_pace_that_forgets_the_delay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "Pace", Hasty)
+    monkeypatch.setattr("crawler.policy.site.Pace", Hasty)
 
     diary = crawl(bench(Manners(delay=3.0), agent=AGENT), MANY)
 
@@ -884,7 +884,7 @@ def test_the_check_reports_a_pace_that_forgets_the_delay(monkeypatch: pytest.Mon
 
 
 def test_the_check_reports_a_pace_that_crowds_a_site(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workbench, "Pace", Greedy)
+    monkeypatch.setattr("crawler.policy.site.Pace", Greedy)
 
     diary = crawl(bench(Manners(delay=3.0, limit=3)), MANY)
 
@@ -1190,7 +1190,7 @@ def test_the_ledger_reports_whoever_breaks_a_promise(
     monkeypatch: pytest.MonkeyPatch, name: str, broken: type
 ) -> None:
     if name == "Pace":
-        monkeypatch.setattr(workbench, "Pace", broken)
+        monkeypatch.setattr("crawler.policy.site.Pace", broken)
 
     class Suspicious(Ledger):
         def make_bench(self, agent: str | None) -> Workbench:
