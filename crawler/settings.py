@@ -8,9 +8,10 @@ import itertools
 import math
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
 
 from crawler import destination
 from crawler.destination import Destination
@@ -228,18 +229,10 @@ class Settings:
             raise ValueError("--stats names no file; --emit summary is for the output")
 
     def _check_types(self) -> None:
-        """Numbers are numbers and lists are lists: from Python anything may come."""
+        """Each value is of its field's type: from Python anything may come."""
         for each in fields(self):
-            value = getattr(self, each.name)
-            flag = "--" + each.name.replace("_", "-")
-            kinds = {each.type, *get_args(each.type)}
-            if isinstance(each.default, tuple) or (each.name == "emit" and value is not None):
-                if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-                    raise ValueError(f"{flag} takes a list of strings")
-            elif not kinds.isdisjoint((int, float)) and not _is_number(value):
-                raise ValueError(f"{flag} takes a number, not {value!r}")
-            elif int in kinds and isinstance(value, float):
-                raise ValueError(f"{flag} takes a whole number, not {value!r}")
+            if (wanted := _lacking(each.type, getattr(self, each.name))) is not None:
+                raise ValueError(f"--{each.name.replace('_', '-')} takes {wanted}")
 
     def _check_text(self) -> None:
         """Whatever is typed is text, and what names a file names one."""
@@ -307,8 +300,21 @@ class Settings:
                 raise ValueError(f"{flag} is not negative")
 
 
-def _is_number(value: object) -> bool:
-    """Whether a value is a number, or None for "no limit"."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value is None
-    return not math.isnan(value)
+def _lacking(annotation: Any, value: Any) -> str | None:
+    """Return in words what a value should be, or None if it is; of text nothing is quoted."""
+    kind, *others = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    if value is None and others:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if get_origin(kind) is Literal:
+        return None if value in get_args(kind) else f"{'|'.join(get_args(kind))}, not {value!r}"
+    if get_origin(kind) is tuple:
+        listed = isinstance(value, Collection) and not isinstance(value, str)
+        right, wanted = listed and all(isinstance(each, str) for each in value), "a list of strings"
+    elif kind is int:
+        right, wanted = is_number and isinstance(value, int), f"a whole number, not {value!r}"
+    elif kind is float:
+        right, wanted = is_number and not math.isnan(value), f"a number, not {value!r}"
+    else:
+        right, wanted = isinstance(value, kind), "True or False" if kind is bool else "text"
+    return None if right else wanted

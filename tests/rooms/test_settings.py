@@ -177,6 +177,16 @@ ALONE: dict[str, dict[str, Any]] = {
         bad("--drop-params", drop_params="utm_*"),
         bad("--timeout", timeout="5s"),
         bad("--max-pages", max_pages=True),
+        bad("--depth takes a whole number, not 1.5", depth=1.5),
+        bad("--concurrency takes a whole number, not None", concurrency=None),
+        bad("--delay takes a number, not nan", delay=math.nan),
+        bad("--timeout takes a number, not None", timeout=None),
+        bad("--scope takes page.dir.host.domain.any, not 'hots'", scope="hots"),
+        bad("--nofollow takes obey.ignore, not False", nofollow=False),
+        bad("--headers takes True or False$", headers={"cookie": "secret"}),
+        bad("--auth takes text$", auth=b"user:secret"),
+        bad("--include takes a list of strings", include=None),
+        bad("--emit takes a list of strings", emit=b"page"),
         bad("--append", append=True, overwrite=True),
         *(bad("--resolve", resolve=(text,)) for text in BAD_OVERRIDES),
         bad("--resolve", resolve=("a:²:192.0.2.1",)),
@@ -249,6 +259,14 @@ def test_the_defaults_are_in_order() -> None:
 def test_the_least_that_is_right(values: dict[str, Any]) -> None:
     settings = Settings(**values)
     assert {name: getattr(settings, name) for name in values} == values
+
+
+def test_without_a_limit_is_none_or_infinite() -> None:
+    assert Settings(max_wait=math.inf, max_time=None, depth=None).max_wait == math.inf
+
+
+def test_lists_are_any_that_can_be_gone_through_again() -> None:
+    assert list(Settings(include=["a"], emit={"page"}).include) == ["a"]  # type: ignore[arg-type]
 
 
 def test_settings_do_not_change() -> None:
