@@ -23,6 +23,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     schema selected           what is written, for machines; what is kept of pages
     explanation               each decision about one URL, as it is told
     record recipe destination what is written; what is taken out of pages; where it goes
+    account                   how a crawl stands, and what is remembered of its pass
     measures                  times, sizes and rates as people type them
     model errors encoding     the values that travel; why a crawl stops; records as bytes
     atomic heap version       files written whole or not at all; memory; a number

@@ -25,10 +25,11 @@ from typing import Any, Literal, Self, TypedDict, Unpack
 import msgspec
 
 from crawler import ending as endings
+from crawler.account import Mark, Status, Tally
 from crawler.app import Joined, join, open_frontier
 from crawler.checked import check
 from crawler.encoding import encode
-from crawler.model import Line, Mark, Status, Tally
+from crawler.model import Line
 from crawler.seeds import Seeds
 from crawler.settings import ScopeKind, Settings
 from crawler.sink.columns import Columns

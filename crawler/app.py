@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crawler.account import Past
 from crawler.checked import PRODUCT, Checked
 from crawler.engine.crawl import GRACE, Crawl, Limits
 from crawler.errors import OutOfResources, WriteFailed
@@ -22,7 +23,7 @@ from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Ready
 from crawler.measures import address_override
-from crawler.model import Past, Target
+from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
 from crawler.parse.page import Reader
 from crawler.parse.process import Started, how_many

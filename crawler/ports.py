@@ -7,22 +7,19 @@ agree; the web's faults come back as values.
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from crawler.account import Children, Mark, Past, Tally
 from crawler.model import (
     Added,
-    Children,
     Failed,
     Fetched,
     Holding,
     Known,
     Lease,
     Line,
-    Mark,
     Outcome,
     Page,
     Parsed,
-    Past,
     Settled,
-    Tally,
     Target,
 )
 

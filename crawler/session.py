@@ -13,13 +13,14 @@ from typing import Any, Literal, TextIO
 
 from crawler import ending as endings
 from crawler import heap
+from crawler.account import Mark
 from crawler.app import join, open_frontier
 from crawler.checked import Checked, check
 from crawler.encoding import encode
 from crawler.ending import Ending
 from crawler.engine.crawl import GRACE, Crawl, Result
 from crawler.errors import BadSetting, CrawlError, Exit
-from crawler.model import Line, Mark, Verdict
+from crawler.model import Line, Verdict
 from crawler.parse.process import Started
 from crawler.ports import Frontier
 from crawler.record import SummaryRecord

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from crawler.account import Status, Tally
 from crawler.engine.crew import Crew
 from crawler.engine.dispatch import TTL, Dispatch
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
@@ -17,7 +18,7 @@ from crawler.engine.settle import Settle
 from crawler.engine.statistics import Statistics
 from crawler.engine.stop import Stop
 from crawler.errors import ReaderClosed
-from crawler.model import Status, Tally, Target
+from crawler.model import Target
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope
 from crawler.policy.site import Visit

@@ -3,7 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from crawler.model import Ended, Failed, Fault, Gone, Past, Reason, Verdict
+from crawler.account import Ended, Past
+from crawler.model import Failed, Fault, Gone, Reason, Verdict
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crawler.account import Past
 from crawler.app import meant, plan, recalled
 from crawler.checked import check
 from crawler.encoding import moment
@@ -32,7 +33,7 @@ from crawler.explanation import (
 from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.state import damaged
 from crawler.frontier.trail import Answer, Begun, Trail
-from crawler.model import Gone, Known, Past, Reason, Refusal, Target
+from crawler.model import Gone, Known, Reason, Refusal, Target
 from crawler.policy import traps, urls
 from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon

@@ -14,20 +14,19 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from crawler.account import Children, Mark
 from crawler.app import Plan
 from crawler.checked import Checked
 from crawler.engine.crawl import Crawl, Limits
 from crawler.fetch.http import HttpFetcher
 from crawler.frontier.memory import MemoryFrontier
 from crawler.model import (
-    Children,
     Failed,
     Fetched,
     Holding,
     Known,
     Lease,
     Line,
-    Mark,
     Outcome,
     Page,
     Parsed,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from crawler.account import Mark
 from crawler.destination import part_number
 from crawler.errors import BadSetting
-from crawler.model import Mark
 from crawler.settings import CONTENT
 
 OVERWRITE = "--overwrite"

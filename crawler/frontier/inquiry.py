@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Self
 
+from crawler.account import Mark, Tally
 from crawler.errors import BadSetting, InputMissing
 from crawler.frontier import trail, view
 from crawler.frontier.seen import pack, unpack
@@ -23,7 +24,6 @@ from crawler.frontier.state import (
 )
 from crawler.frontier.trail import Begun, Trail
 from crawler.frontier.whole import wrong
-from crawler.model import Mark, Tally
 from crawler.policy import urls
 from crawler.selected import Difference, differences
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from crawler.account import Mark, Past, Tally
 from crawler.frontier import passes
 from crawler.frontier.found import Found, Row
 from crawler.frontier.loans import Loans, Out
@@ -20,7 +21,7 @@ from crawler.frontier.past import recall
 from crawler.frontier.seen import Met, Seen
 from crawler.frontier.state import State
 from crawler.frontier.whole import stamp
-from crawler.model import Gone, Holding, Lease, Link, Mark, Past, Settled, Tally, Target, Verdict
+from crawler.model import Gone, Holding, Lease, Link, Settled, Target, Verdict
 from crawler.policy import urls
 from crawler.ports import Ending
 

@@ -10,11 +10,12 @@ import heapq
 from collections.abc import Callable, Iterable, Sequence
 from itertools import count
 
+from crawler.account import Mark, Past, Tally
 from crawler.frontier.brood import Brood, broods
 from crawler.frontier.budget import Budget
 from crawler.frontier.fingerprints import Fingerprints
 from crawler.frontier.queue import Queue
-from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target, Verdict
+from crawler.model import Added, Holding, Lease, Settled, Target, Verdict
 from crawler.ports import Ending
 
 MOST_PACES = 100_000

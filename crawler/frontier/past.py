@@ -3,8 +3,9 @@
 import sqlite3
 from collections import Counter
 
+from crawler.account import Ended, Mark, Past
 from crawler.frontier.seen import unpack
-from crawler.model import Change, Ended, Mark, Past, Verdict
+from crawler.model import Change, Verdict
 
 
 def recall(db: sqlite3.Connection, run: int) -> Past:

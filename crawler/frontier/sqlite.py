@@ -8,12 +8,13 @@ open. Every verb runs in the file's one thread, so that none sees another half d
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from crawler.account import Mark, Past, Tally
 from crawler.frontier.asked import Asked
 from crawler.frontier.budget import Budget
 from crawler.frontier.ledger import Ledger
 from crawler.frontier.passes import Goal
 from crawler.frontier.state import Ready, State
-from crawler.model import Added, Holding, Lease, Mark, Past, Settled, Tally, Target
+from crawler.model import Added, Holding, Lease, Settled, Target
 from crawler.ports import Ending
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
+from crawler.account import Mark
 from crawler.errors import StateUnusable, WriteFailed
 from crawler.frontier import passes
 from crawler.frontier.asked import Asked
 from crawler.frontier.lock import Lock
 from crawler.frontier.passes import ALL, Goal
 from crawler.frontier.whole import wrong
-from crawler.model import Mark
 
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""

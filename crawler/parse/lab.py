@@ -23,7 +23,8 @@ from collections import deque
 from types import TracebackType
 from typing import Self, cast
 
-from crawler.model import Children, Failed, Fault, Page, Parsed
+from crawler.account import Children
+from crawler.model import Failed, Fault, Page, Parsed
 from crawler.parse.frames import Bug, Report, Result
 from crawler.parse.process import DEADLINE, MEMORY, Process, Started
 from crawler.parse.reading import Reading

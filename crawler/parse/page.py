@@ -9,19 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from selectolax.lexbor import LexborHTMLParser
 
+from crawler.account import Children
 from crawler.encoding import encode
-from crawler.model import (
-    Change,
-    Children,
-    Failed,
-    Fault,
-    Line,
-    Link,
-    Page,
-    Parsed,
-    Refusal,
-    Verdict,
-)
+from crawler.model import Change, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.document import Document
 from crawler.parse.reading import Reading

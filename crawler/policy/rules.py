@@ -19,7 +19,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crawler.model import Change, Fault, Gone, Tally
+from crawler.account import Tally
+from crawler.model import Change, Fault, Gone
 
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,

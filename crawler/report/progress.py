@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from crawler.model import Status
+from crawler.account import Status
 from crawler.report import safe
 from crawler.report.stderr import Stderr
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from crawler.model import Change, Tally
+from crawler.account import Tally
+from crawler.model import Change
 from crawler.record import SummaryRecord
 
 _ENDS = {

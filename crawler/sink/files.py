@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from zlib import crc32
 
+from crawler.account import Mark
 from crawler.errors import CannotCreate, TryLater
-from crawler.model import Mark
 
 CHUNK = 1 << 20
 

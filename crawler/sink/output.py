@@ -20,8 +20,8 @@ from zlib import crc32
 
 import aiofiles
 
+from crawler.account import Mark
 from crawler.errors import CannotCreate, CrawlError, ReaderClosed, WriteFailed
-from crawler.model import Mark
 from crawler.sink import files
 from crawler.sink.compress import compressor, ending, ends_whole, reading
 from crawler.sink.format import Format, Jsonl

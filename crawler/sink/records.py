@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from crawler.account import Mark
 from crawler.destination import Destination
 from crawler.encoding import numbered
-from crawler.model import Line, Mark
+from crawler.model import Line
 from crawler.sink import format as formats
 from crawler.sink.format import Entry, Format
 from crawler.sink.output import Keeping

@@ -15,9 +15,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
+from crawler.account import Mark
 from crawler.destination import part, part_number
 from crawler.errors import CannotCreate, TryLater
-from crawler.model import Mark
 from crawler.sink.files import checksum
 from crawler.sink.format import Format
 from crawler.sink.output import Keeping, Output

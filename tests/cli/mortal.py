@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from crawler import cli
+from crawler.account import Mark
 from crawler.engine.crew import Crew
 from crawler.engine.line import Done
 from crawler.engine.settle import Settle
 from crawler.frontier.state import State
-from crawler.model import Mark
 from crawler.sink.files import checksum
 from crawler.sink.output import Output
 from crawler.sink.records import Records

@@ -10,23 +10,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from crawler.account import Children, Mark, Past
 from crawler.encoding import encode
 from crawler.engine.crawl import Crawl, Limits, Result
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import (
-    Children,
-    Failed,
-    Fetched,
-    Holding,
-    Known,
-    Line,
-    Mark,
-    Outcome,
-    Page,
-    Parsed,
-    Past,
-    Target,
-)
+from crawler.model import Failed, Fetched, Holding, Known, Line, Outcome, Page, Parsed, Target
 from crawler.policy.pace import Manners
 from crawler.policy.retry import Retry
 from crawler.policy.scope import Scope

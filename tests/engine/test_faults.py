@@ -8,13 +8,14 @@ import pytest
 from msgspec.structs import replace
 
 from crawler import ending
+from crawler.account import Mark
 from crawler.ending import Ending
 from crawler.engine.crawl import Limits, Result
 from crawler.engine.crew import Crew
 from crawler.engine.settle import SELECTED
 from crawler.errors import Exit, WriteFailed
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import Added, Failed, Mark, Page, Parsed, Settled, Target
+from crawler.model import Added, Failed, Page, Parsed, Settled, Target
 from crawler.policy.pace import Manners
 from crawler.policy.site import Visit
 from tests import virtual

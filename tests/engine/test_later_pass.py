@@ -7,9 +7,10 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from crawler.account import Ended, Past
 from crawler.engine.crawl import Result
 from crawler.errors import CannotCreate
-from crawler.model import Ended, Failed, Known, Outcome, Page, Parsed, Past, Taken, Verdict
+from crawler.model import Failed, Known, Outcome, Page, Parsed, Taken, Verdict
 from crawler.policy import news
 from crawler.selected import Item, Selected, pack
 from tests import virtual

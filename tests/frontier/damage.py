@@ -19,9 +19,10 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
+from crawler.account import Mark
 from crawler.errors import CrawlError
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.model import Fault, Gone, Lease, Link, Mark, Reason, Settled, Verdict
+from crawler.model import Fault, Gone, Lease, Link, Reason, Settled, Verdict
 from tests.frontier.kinds import TTL, Clock, Options, filed, link, name_of, scratch, target
 
 CHECKPOINT = "PRAGMA wal_checkpoint(PASSIVE)"

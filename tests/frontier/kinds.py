@@ -10,10 +10,11 @@ from types import SimpleNamespace
 from typing import Protocol
 from unittest.mock import patch
 
+from crawler.account import Mark, Tally
 from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
-from crawler.model import Lease, Link, Mark, Settled, Tally, Target, Verdict
+from crawler.model import Lease, Link, Settled, Target, Verdict
 from crawler.policy.urls import fingerprint
 from crawler.ports import Frontier
 

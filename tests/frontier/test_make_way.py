@@ -2,9 +2,10 @@
 
 import pytest
 
+from crawler.account import Tally
 from crawler.engine.crawl import Limits
 from crawler.frontier.memory import MemoryFrontier
-from crawler.model import Holding, Tally
+from crawler.model import Holding
 from crawler.policy.pace import Manners
 from tests import virtual
 from tests.engine.make import MemoryWeb, page, rig

@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
+from crawler.account import Mark, Past
 from crawler.errors import StateUnusable
 from crawler.frontier.budget import Budget
 from crawler.frontier.ledger import LONGEST_AGAIN, LONGEST_BLOCK, Ledger
@@ -31,20 +32,7 @@ from crawler.frontier.memory import MemoryFrontier
 from crawler.frontier.seen import Seen
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import State
-from crawler.model import (
-    Fault,
-    Gone,
-    Holding,
-    Known,
-    Lease,
-    Link,
-    Mark,
-    Past,
-    Reason,
-    Settled,
-    Target,
-    Verdict,
-)
+from crawler.model import Fault, Gone, Holding, Known, Lease, Link, Reason, Settled, Target, Verdict
 from crawler.ports import Ending
 from tests.frontier.kinds import (
     BOUNDED,

@@ -9,23 +9,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from crawler.account import Ended, Mark
 from crawler.frontier.lore import COLUMNS, MOST_LENT, Lore
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.whole import stamp
-from crawler.model import (
-    Change,
-    Ended,
-    Fault,
-    Gone,
-    Known,
-    Lease,
-    Link,
-    Mark,
-    Reason,
-    Settled,
-    Target,
-    Verdict,
-)
+from crawler.model import Change, Fault, Gone, Known, Lease, Link, Reason, Settled, Target, Verdict
 from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, target
 
 state = filed(SqliteFrontier)

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from crawler.account import Mark
 from crawler.errors import BadSetting, Exit, StateUnusable, WriteFailed
 from crawler.frontier.asked import Asked
 from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import FORMAT, State, unusable
-from crawler.model import Mark, Settled, Verdict
+from crawler.model import Settled, Verdict
 from tests.frontier.damage import contents
 from tests.frontier.kinds import TTL, Borrower, Clock, Options, filed, link, scratch, unready
 

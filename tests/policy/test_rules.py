@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.model import Fault, Tally
+from crawler.account import Tally
+from crawler.model import Fault
 from crawler.policy import rules
 from crawler.policy.rules import Account
 

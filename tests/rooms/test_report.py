@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.model import Children, Status, Tally
+from crawler.account import Children, Status, Tally
 from crawler.record import SummaryRecord
 from crawler.report import log, safe
 from crawler.report.progress import Progress

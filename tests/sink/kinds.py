@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from zlib import crc32
 
-from crawler.model import Mark
+from crawler.account import Mark
 from crawler.sink.output import Output
 
 if sys.version_info >= (3, 14):

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.account import Mark
 from crawler.errors import CannotCreate, WriteFailed
-from crawler.model import Mark
 from crawler.sink.format import Jsonl
 from crawler.sink.output import Keeping, Output
 from crawler.sink.series import Series

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from crawler.account import Mark
 from crawler.errors import CannotCreate, TryLater
-from crawler.model import Mark
 from crawler.sink.output import Existing, Keeping, Output
 from tests.sink.files import locked_elsewhere, put, python, read
 from tests.sink.kinds import COMPRESSED, KINDS, ZstdError, lines, marked, packed, sealed, unpacked

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.account import Mark
 from crawler.errors import CannotCreate, TryLater
-from crawler.model import Mark
 from crawler.sink.output import Existing, Keeping, Output
 from tests.sink.files import put, read, reading
 from tests.sink.kinds import COMPRESSED, KINDS, lines, marked, packed, sealed, unpacked

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from crawler.account import Mark
 from crawler.destination import part
 from crawler.errors import CannotCreate, TryLater
-from crawler.model import Mark
 from crawler.sink.columns import Columns
 from crawler.sink.format import Csv, Format, Jsonl
 from crawler.sink.output import Existing, Keeping
