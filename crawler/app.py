@@ -13,7 +13,7 @@ from typing import Any
 from crawler.account import Past
 from crawler.checked import PRODUCT, Checked
 from crawler.engine.crawl import GRACE, Crawl, Limits
-from crawler.errors import OutOfResources, WriteFailed
+from crawler.errors import OutOfResources, WriteFailed, words
 from crawler.fetch import jar as jars
 from crawler.fetch.addresses import Trust
 from crawler.fetch.http import HttpFetcher, Wire
@@ -317,8 +317,7 @@ def _store(jar: Jar, name: str) -> None:
     try:
         jars.store(jar, Path(name))
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise WriteFailed(f"cannot write --cookie-jar {name}: {words}") from None
+        raise WriteFailed(f"cannot write --cookie-jar {name}: {words(error)}") from None
 
 
 def _concurrency(wanted: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crawler import atomic
-from crawler.errors import BadSetting, CannotCreate
+from crawler.errors import BadSetting, CannotCreate, words
 from crawler.fetch import jar as jars
 from crawler.fetch import proxies
 from crawler.fetch.credentials import Credentials
@@ -120,5 +120,4 @@ def _jar(name: str | None) -> Jar | None:
     except ValueError as error:
         raise BadSetting(f"--cookie-jar {error}") from None
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise BadSetting(f"--cookie-jar {name}: {words}") from None
+        raise BadSetting(f"--cookie-jar {name}: {words(error)}") from None

@@ -132,3 +132,8 @@ class ReaderClosed(CrawlError):
     """The reader of a pipe has closed it."""
 
     exit = Exit.READER_CLOSED
+
+
+def words(error: OSError) -> str:
+    """Return what the system says of an error, to stand in a sentence."""
+    return (error.strerror or str(error)).lower()

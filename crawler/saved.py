@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from crawler.checked import PRODUCT, need_markdown
-from crawler.errors import BadSetting, InputMissing
+from crawler.errors import BadSetting, InputMissing, words
 from crawler.model import Failed, Fetched, Page, Target
 from crawler.parse.page import Reader
 from crawler.parse.reading import Reading
@@ -73,8 +73,7 @@ class Saved:
         try:
             body = path.read_bytes()
         except OSError as error:
-            words = (error.strerror or str(error)).lower()
-            raise InputMissing(f"cannot read {name}: {words}") from None
+            raise InputMissing(f"cannot read {name}: {words(error)}") from None
         url = self._url or path.absolute().as_uri()
         fetched = Fetched(url, 200, {"content-type": "text/html"}, body, len(body), 0.0)
         parsed = self._reader.read(Page(Target(url, "", 0, url), fetched, 1, time.time()))

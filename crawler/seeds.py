@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
-from crawler.errors import InputMissing, NoUsableSeed
+from crawler.errors import InputMissing, NoUsableSeed, words
 from crawler.policy import urls
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _open(source: str) -> int:
     try:
         return os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise InputMissing(f"cannot read {source}: {(error.strerror or '').lower()}") from None
+        raise InputMissing(f"cannot read {source}: {words(error)}") from None
 
 
 async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
@@ -133,7 +133,7 @@ async def _lines(descriptor: int) -> AsyncIterator[Iterable[bytes]]:
             try:
                 chunk = await loop.run_in_executor(threads, os.read, descriptor, CHUNK)
             except OSError as error:
-                raise InputMissing(f"cannot read seeds: {(error.strerror or '').lower()}") from None
+                raise InputMissing(f"cannot read seeds: {words(error)}") from None
             if not chunk:
                 break
             *lines, rest = (rest + chunk).split(b"\n")

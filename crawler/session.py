@@ -19,7 +19,7 @@ from crawler.checked import Checked, check
 from crawler.encoding import encode
 from crawler.ending import Ending
 from crawler.engine.crawl import GRACE, Crawl, Result
-from crawler.errors import BadSetting, CrawlError, Exit
+from crawler.errors import BadSetting, CrawlError, Exit, words
 from crawler.model import Line, Verdict
 from crawler.parse.process import Started
 from crawler.ports import Frontier
@@ -116,7 +116,7 @@ def _store(path: str, ending: Ending, summary: SummaryRecord | None) -> Exit:
     try:
         stats.store(path, ending.code, ending.error, ending.findings, summary)
     except OSError as error:
-        log.error("cannot write --stats %s: %s", path, (error.strerror or "").lower())
+        log.error("cannot write --stats %s: %s", path, words(error))
         return ending.code if ending.code in (Exit.SOFTWARE, Exit.OS_ERROR) else Exit.IO_ERROR
     return ending.code
 

@@ -7,6 +7,7 @@ import ssl
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
+from crawler.errors import words
 from crawler.model import Failed, Fault
 
 
@@ -43,7 +44,7 @@ def failed(error: Exception) -> Failed:
 def _unresolved(error: OSError) -> Failed:
     if isinstance(error, socket.gaierror):
         lasting = error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", 0))
-        return Failed(Fault.DNS, (error.strerror or str(error)).lower(), lasting=lasting)
+        return Failed(Fault.DNS, words(error), lasting=lasting)
     return Failed(Fault.DNS, str(error))
 
 

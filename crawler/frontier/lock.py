@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Self
 
-from crawler.errors import StateUnusable, TryLater
+from crawler.errors import StateUnusable, TryLater, words
 
 
 class Lock:
@@ -29,10 +29,9 @@ class Lock:
         try:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            words = (error.strerror or str(error)).lower()
             folder = Path(path).parent
             hint = "choose another --state" if folder.is_dir() else f"create {folder} first"
-            raise StateUnusable(f"cannot lock {path}: {words}; {hint}") from None
+            raise StateUnusable(f"cannot lock {path}: {words(error)}; {hint}") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -44,8 +43,9 @@ class Lock:
             ) from None
         except OSError as error:
             os.close(descriptor)
-            words = (error.strerror or str(error)).lower()
-            raise StateUnusable(f"cannot lock {path}: {words}; choose another --state") from None
+            raise StateUnusable(
+                f"cannot lock {path}: {words(error)}; choose another --state"
+            ) from None
         with contextlib.suppress(OSError):  # on a full disk the lock holds without a name
             os.ftruncate(descriptor, 0)
             since = datetime.now().astimezone().isoformat(" ", "seconds")

@@ -15,7 +15,7 @@ from typing import ParamSpec, Self, TypeVar
 from urllib.parse import quote
 
 from crawler.account import Mark
-from crawler.errors import StateUnusable, WriteFailed
+from crawler.errors import StateUnusable, WriteFailed, words
 from crawler.frontier import passes
 from crawler.frontier.asked import Asked
 from crawler.frontier.lock import Lock
@@ -194,8 +194,7 @@ def recognise(path: str, other: str = ANOTHER) -> None:
         with open(path, "rb") as file:
             head = file.read(len(MAGIC))
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise StateUnusable(f"cannot read {path}: {words}; give {other}") from None
+        raise StateUnusable(f"cannot read {path}: {words(error)}; give {other}") from None
     if head != MAGIC:
         raise StateUnusable(f"{path} is not a crawler's state; give {other}")
 
@@ -290,8 +289,7 @@ def _is_new(path: str, other: str = ANOTHER) -> bool:
     except FileNotFoundError:
         return True
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise StateUnusable(f"cannot read {path}: {words}; give {other}") from None
+        raise StateUnusable(f"cannot read {path}: {words(error)}; give {other}") from None
 
 
 def _make(path: str, asked: Asked, marks: Sequence[Mark]) -> None:

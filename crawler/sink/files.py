@@ -7,7 +7,7 @@ from pathlib import Path
 from zlib import crc32
 
 from crawler.account import Mark
-from crawler.errors import CannotCreate, TryLater
+from crawler.errors import CannotCreate, TryLater, words
 
 CHUNK = 1 << 20
 
@@ -38,8 +38,7 @@ def open_file(name: str, mark: Mark | None) -> int:
             hint += "or start anew with --fresh"
         raise CannotCreate(f"cannot write {name}: no such file or directory; {hint}") from None
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise CannotCreate(f"cannot write {name}: {words}") from None
+        raise CannotCreate(f"cannot write {name}: {words(error)}") from None
 
 
 def lock(descriptor: int, name: str) -> None:
@@ -51,8 +50,7 @@ def lock(descriptor: int, name: str) -> None:
             f"{name} is being written by another run; wait for it, or use another -o"
         ) from None
     except OSError as error:
-        words = (error.strerror or str(error)).lower()
-        raise CannotCreate(f"cannot lock {name}: {words}") from None
+        raise CannotCreate(f"cannot lock {name}: {words(error)}") from None
 
 
 def checksum(name: str, length: int) -> int:

@@ -21,7 +21,7 @@ from zlib import crc32
 import aiofiles
 
 from crawler.account import Mark
-from crawler.errors import CannotCreate, CrawlError, ReaderClosed, WriteFailed
+from crawler.errors import CannotCreate, CrawlError, ReaderClosed, WriteFailed, words
 from crawler.sink import files
 from crawler.sink.compress import compressor, ending, ends_whole, reading
 from crawler.sink.format import Format, Jsonl
@@ -223,11 +223,10 @@ class Output:
                 with contextlib.suppress(OSError):
                     os.ftruncate(self._descriptor, self.offset)
             self._compressor = compressor(self.name)  # what has begun cannot be ended
-            words = (error.strerror or str(error)).lower()
             hint = "; free some space" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
             if error.errno == errno.EFBIG:
                 hint = "; raise the limit on file sizes (ulimit -f)"
-            raise WriteFailed(f"writing {self._spoken} failed: {words}{hint}") from None
+            raise WriteFailed(f"writing {self._spoken} failed: {words(error)}{hint}") from None
 
     def _is_current(self) -> bool:
         """Whether the path still leads to the file that is open."""
@@ -249,8 +248,7 @@ class Output:
             if keeping.full:
                 files.sync_folder(self.name)
         except OSError as error:
-            words = (error.strerror or str(error)).lower()
-            raise CannotCreate(f"cannot write {self.name}: {words}") from None
+            raise CannotCreate(f"cannot write {self.name}: {words(error)}") from None
 
     def _take_up(self, mark: Mark) -> None:
         """See that what the last commit knows is as it was; the rest is to be cut off."""
