@@ -27,6 +27,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     measures                  times, sizes and rates as people type them
     model errors encoding     the values that travel; why a crawl stops; records as bytes
     atomic heap version       files written whole or not at all; memory; a number
+    choices                   what several rooms let people choose between
 """
 
 from typing import TYPE_CHECKING

@@ -28,10 +28,11 @@ from crawler import ending as endings
 from crawler.account import Mark, Status, Tally
 from crawler.app import Joined, join, open_frontier
 from crawler.checked import check
+from crawler.choices import ScopeKind, SitemapUse
 from crawler.encoding import encode
 from crawler.model import Line
 from crawler.seeds import Seeds
-from crawler.settings import ScopeKind, Settings
+from crawler.settings import Settings
 from crawler.sink.columns import Columns
 
 Record = dict[str, Any]
@@ -51,7 +52,7 @@ class Options(TypedDict, total=False):
     exclude: Sequence[str]
     drop_params: Sequence[str]
     nofollow: Literal["obey", "ignore"]
-    sitemap: Literal["off", "add", "only"]
+    sitemap: SitemapUse
     max_pages: int | None
     max_time: float | None
     max_size: int

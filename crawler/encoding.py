@@ -7,8 +7,11 @@ from typing import Any
 
 import msgspec
 
+OBEYED = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""What a terminal would obey beyond C0, or a line-splitter trip over: inside a pattern's [ ]."""
+
 _encode = msgspec.json.Encoder().encode
-_ESCAPED = re.compile(
+_ESCAPED = re.compile(  # the same in UTF-8
     rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8e\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]"
 )
 

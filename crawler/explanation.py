@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from crawler.choices import ScopeKind
 from crawler.model import Fault, Gone, Reason, Refusal, Truncated
 from crawler.record import SCHEMA_VERSION
 
@@ -23,7 +24,7 @@ EndType = Literal[
 class ScopeTold(msgspec.Struct, frozen=True, kw_only=True):
     """What the scope says of links to the URL."""
 
-    kind: Literal["page", "dir", "host", "domain", "any"]
+    kind: ScopeKind
     refusal: Annotated[_Refusal | None, Meta(description="Why it is refused; null where not.")]
     seed: Annotated[str | None, Meta(description="The seed that lets it in.")] = None
     pattern: Annotated[str | None, Meta(description="The --include or --exclude that decides.")] = (

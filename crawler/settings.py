@@ -14,10 +14,9 @@ from types import UnionType
 from typing import Any, Literal, get_args, get_origin
 
 from crawler import destination
+from crawler.choices import ScopeKind, SitemapUse
 from crawler.destination import Destination
 from crawler.measures import address_override
-
-ScopeKind = Literal["page", "dir", "host", "domain", "any"]
 
 RECORD_TYPES = ("page", "item", "redirect", "error", "gone", "skip", "link", "summary")
 DEFAULT_EMIT = ("page", "redirect", "error", "gone")
@@ -47,7 +46,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
     nofollow: Literal["obey", "ignore"] = "obey"
-    sitemap: Literal["off", "add", "only"] = "off"
+    sitemap: SitemapUse = "off"
     max_pages: int | None = None
     max_time: float | None = None
     max_size: int = 10_000_000

@@ -3,11 +3,12 @@
 import gc
 import os
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from crawler import settings as s
+from crawler.choices import ScopeKind, SitemapUse
 from crawler.cli.configured import Configured, blame, load
 from crawler.cli.extracting import extracting
 from crawler.cli.units import DURATION, NAMES, NUMBER, PARSERS, RATE, SIZE, Grouped
@@ -32,7 +33,7 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         '{"url": …, "meta": …}; crawling starts before the input ends.')  # fmt: skip
 @_scope("-d", "--depth", type=int, metavar="N",
         help="Follow links at most N deep; a site is then crawled level by level.")  # fmt: skip
-@_scope("--scope", type=click.Choice(["page", "dir", "host", "domain", "any"]),
+@_scope("--scope", type=click.Choice(get_args(ScopeKind)),
         default=_defaults.scope, show_default=True,
         help="How far links may lead from the seeds: nowhere, their folder, their host and "
         "port, their registrable domain, anywhere.")  # fmt: skip
@@ -44,7 +45,7 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
         help="Take these query parameters off every URL.")  # fmt: skip
 @_scope("--nofollow", type=click.Choice(["obey", "ignore"]), default=_defaults.nofollow,
         show_default=True, help="What to do about rel=nofollow and robots nofollow.")  # fmt: skip
-@_scope("--sitemap", type=click.Choice(["off", "add", "only"]), default=_defaults.sitemap,
+@_scope("--sitemap", type=click.Choice(get_args(SitemapUse)), default=_defaults.sitemap,
         show_default=True,
         help="Follow the sitemaps that robots.txt names as well as links (add), or instead of "
         "them (only; then also /sitemap.xml).")  # fmt: skip

@@ -5,9 +5,9 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from crawler.account import Status, Tally
+from crawler.choices import SitemapUse
 from crawler.engine.crew import Crew
 from crawler.engine.dispatch import TTL, Dispatch
 from crawler.engine.line import SEEDS_AHEAD, Done, Note, Shared
@@ -101,7 +101,7 @@ class Crawl:
         scope: Scope,
         canon: Canon,
         limits: Limits,
-        sitemap: Literal["off", "add", "only"] = "off",
+        sitemap: SitemapUse = "off",
         only_changes: bool = False,
     ) -> None:
         self._limits = limits

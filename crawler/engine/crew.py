@@ -9,11 +9,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from msgspec import structs
 
 from crawler import record
+from crawler.choices import SitemapUse
 from crawler.engine.line import Done, Shared
 from crawler.engine.permits import Permits
 from crawler.engine.pulse import Pulse
@@ -62,7 +62,7 @@ class Crew:
     permits: Permits
     pulse: Pulse
     size: int
-    sitemap: Literal["off", "add", "only"]
+    sitemap: SitemapUse
     turn_away: Callable[[Sequence[Target]], Awaitable[None]]
 
     async def run(self) -> None:

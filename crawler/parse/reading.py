@@ -1,11 +1,11 @@
 """How the pages of a crawl are read: what travels to each parsing child, once."""
 
 import re
-from typing import Literal
 
 import msgspec
 
-from crawler.policy.scope import Kind, Scope
+from crawler.choices import ScopeKind, SitemapUse
+from crawler.policy.scope import Scope
 from crawler.recipe.model import Recipe
 
 
@@ -25,11 +25,11 @@ class Reading(msgspec.Struct, frozen=True, array_like=True):
     max_depth: int | None = None
     nofollow: bool = True
     run: int = 1
-    scope: Kind = "host"
+    scope: ScopeKind = "host"
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     drop_params: tuple[str, ...] = ()
-    sitemap: Literal["off", "add", "only"] = "off"
+    sitemap: SitemapUse = "off"
     content: tuple[str, ...] = ()
     max_size: int = 10_000_000
     links: bool = False

@@ -6,12 +6,11 @@ domain; otherwise only that page is fetched.
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from crawler.choices import ScopeKind
 from crawler.model import Refusal, Target
 from crawler.policy import urls
-
-Kind = Literal["page", "dir", "host", "domain", "any"]
 
 
 class Decision(NamedTuple):
@@ -36,7 +35,7 @@ class Scope:
 
     def __init__(
         self,
-        kind: Kind = "host",
+        kind: ScopeKind = "host",
         include: Sequence[re.Pattern[str]] = (),
         exclude: Sequence[re.Pattern[str]] = (),
     ) -> None:

@@ -5,9 +5,9 @@ Nothing from the web reaches a terminal raw: :func:`safe` stands between.
 
 import re
 
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]"
-)
+from crawler.encoding import OBEYED
+
+_UNSAFE = re.compile(rf"[\x00-\x08\x0b-\x1f{OBEYED}]")
 
 
 def safe(text: str) -> str:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol
 import msgspec
 
 from crawler import destination
-from crawler.encoding import encode
+from crawler.encoding import OBEYED, encode
 from crawler.sink.columns import Columns, columns
 
 CHUNK = 1 << 20
@@ -27,9 +27,8 @@ CHUNK = 1 << 20
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 """What a spreadsheet takes for the beginning of a formula, or skips before one."""
 
-_OBEYED = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-_NOT_IN_CSV = re.compile(rf"[\x00-\x08\x0b-\x1f{_OBEYED}]")  # line feeds and tabs are quoted
-_NOT_IN_TSV = re.compile(rf"[\x00-\x1f\\{_OBEYED}]")
+_NOT_IN_CSV = re.compile(rf"[\x00-\x08\x0b-\x1f{OBEYED}]")  # line feeds and tabs are quoted
+_NOT_IN_TSV = re.compile(rf"[\x00-\x1f\\{OBEYED}]")
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\\": r"\\"}
 
 

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.choices import ScopeKind
 from crawler.model import Refusal
-from crawler.policy.scope import Kind, Scope, same_domain
+from crawler.policy.scope import Scope, same_domain
 from tests.policy.make import target
 
 SEED = "https://www.example.com/docs/start?x=1"
 
 
-def scope_of(kind: Kind, *seeds: str, include: str = "", exclude: str = "") -> Scope:
+def scope_of(kind: ScopeKind, *seeds: str, include: str = "", exclude: str = "") -> Scope:
     scope = Scope(
         kind,
         [re.compile(each) for each in include.split()],
@@ -49,14 +50,14 @@ def scope_of(kind: Kind, *seeds: str, include: str = "", exclude: str = "") -> S
         ("any", "http://203.0.113.1:81/x", True),
     ],
 )
-def test_a_scope_reaches_so_far_and_no_further(kind: Kind, url: str, inside: bool) -> None:
+def test_a_scope_reaches_so_far_and_no_further(kind: ScopeKind, url: str, inside: bool) -> None:
     refusal = scope_of(kind).refuses(url)
 
     assert refusal == (None if inside else Refusal.SCOPE)
 
 
 @pytest.mark.parametrize("kind", ["dir", "host", "domain"])
-def test_a_scope_without_seeds_reaches_nothing(kind: Kind) -> None:
+def test_a_scope_without_seeds_reaches_nothing(kind: ScopeKind) -> None:
     assert Scope(kind).refuses("https://example.com/") is Refusal.SCOPE
 
 
@@ -191,7 +192,7 @@ REGEXES = st.lists(st.sampled_from(["a", "b$", "www", "org/", "x"]).map(re.compi
     st.lists(URLS, max_size=3), REGEXES, REGEXES, URLS,
 )  # fmt: skip
 def test_what_decides_is_named_and_the_decision_is_the_same(
-    kind: Kind,
+    kind: ScopeKind,
     seeds: list[str],
     include: list[re.Pattern[str]],
     exclude: list[re.Pattern[str]],

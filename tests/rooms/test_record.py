@@ -1,6 +1,7 @@
 """Records: one line of strict JSON each, whatever the web or the seed file held."""
 
 import json
+import re
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import record
+from crawler import encoding, record
 from crawler.encoding import encode, moment, numbered
 from crawler.model import Failed, Fault, Lease, Reason, Target
 from crawler.record import PageRecord, SummaryRecord, check_field, common
@@ -219,3 +220,12 @@ def test_what_describes_a_field_hides_nothing_of_it() -> None:
     described = Annotated[dict[str, int] | None, msgspec.Meta(description="Counts.")]
     (found,) = record._below(msgspec.inspect.type_info(described), "any")
     assert isinstance(found, msgspec.inspect.IntType)
+
+
+def test_what_is_escaped_in_bytes_is_what_is_obeyed_in_text() -> None:
+    obeyed = re.compile(f"[{encoding.OBEYED}]")
+    texts = [chr(number) for number in range(0x20, 0x1_1000) if not 0xD800 <= number < 0xE000]
+
+    assert [text for text in texts if b"\\u" in encode({"": text})] == obeyed.findall(
+        "".join(texts)
+    )
