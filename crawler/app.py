@@ -36,7 +36,7 @@ from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
-from crawler.settings import CONTENT
+from crawler.settings import CONTENT, Settings
 
 LEAST_DESCRIPTORS = 32
 DEFAULT_QUEUED = 2_000_000
@@ -250,7 +250,7 @@ async def _targets(
 def recalled(asked: Mapping[str, str]) -> dict[str, Any]:
     """Return the settings that a state was begun with, as far as they say what is asked of whom.
 
-    It is what :func:`_asked` has written, read again.
+    It is what :func:`_asked` has written, read again. Raises ValueError if it is none.
     """
     known: dict[str, Any] = {
         "seeds": tuple(asked.get("URL", "").split()),
@@ -264,6 +264,7 @@ def recalled(asked: Mapping[str, str]) -> dict[str, Any]:
     }
     for name in ("scope", "nofollow", "sitemap"):
         known |= {name: value} if (value := asked.get(f"--{name}")) else {}
+    Settings(**known)  # nobody can have asked for what these refuse
     return known
 
 

@@ -350,6 +350,24 @@ def test_a_bug_of_ours_is_not_taken_for_damage(life: Life) -> None:
         list(inquiry.sql("SELECT as_text(x'ff')").rows)
 
 
+@pytest.mark.parametrize(
+    ("flag", "value"), [("--include", "("), ("--scope", "galaxy"), ("--depth", "-3")]
+)
+def test_what_nobody_can_have_asked_for_is_told_as_damage(
+    life: Life, tmp_path: Path, flag: str, value: str
+) -> None:
+    state = tmp_path / "spoilt.db"
+    with closing(sqlite3.connect(life.state)) as db:
+        db.execute(f"VACUUM INTO '{state}'")
+    with closing(sqlite3.connect(state)) as db, db:
+        db.execute("UPDATE asked SET value = ? WHERE name = ?", (value, flag))
+
+    ran = crawler("explain", life.seeds[0], "--state", str(state), "--offline")
+
+    assert ran.code == 73
+    assert one_line(ran.err, "is damaged (what was asked for is not what it was)", str(state))
+
+
 def test_a_read_only_copy_can_be_asked(life: Life, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     folder.mkdir()
