@@ -8,8 +8,9 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import msgspec
 
@@ -26,7 +27,10 @@ NO_SEED = "no usable seed; give a URL like https://example.com"
 
 
 class Seed(msgspec.Struct, frozen=True):
-    """One seed: canonical URL, ``(user, password)`` it carried, and JSON to echo, if any."""
+    """One seed: canonical URL, ``(user, password)`` it carried, and JSON to echo, if any.
+
+    ``typed``: it stood on the command line.
+    """
 
     url: str
     userinfo: tuple[str, str] | None
@@ -56,19 +60,15 @@ class Seeds:
 
     async def batches(self) -> AsyncIterator[list[Seed]]:
         """Yield seeds as they come. Raises NoUsableSeed at the end if there was none."""
-        for start in range(0, len(self.typed), BATCH):
-            yield self.typed[start : start + BATCH]
+        for batch in _batches(self.typed):
+            yield batch
         if self._descriptor is not None:
-            number = 0
+            numbers = count(1)
             try:
                 async for lines in _lines(self._descriptor):
-                    batch = []
-                    for line in lines:
-                        number += 1
-                        if (seed := self._read(line, number)) is not None:
-                            batch.append(seed)
-                    for start in range(0, len(batch), BATCH):
-                        yield batch[start : start + BATCH]
+                    read = (self._read(line, next(numbers)) for line in lines)
+                    for batch in _batches([seed for seed in read if seed is not None]):
+                        yield batch
             finally:
                 if self._name != "stdin":
                     os.close(self._descriptor)
@@ -110,6 +110,10 @@ class Seeds:
             return None
         self._usable += 1
         return Seed(seed.url, seed.userinfo, meta)
+
+
+def _batches(seeds: list[Seed]) -> Iterator[list[Seed]]:
+    return (seeds[start : start + BATCH] for start in range(0, len(seeds), BATCH))
 
 
 def _open(source: str) -> int:
