@@ -19,7 +19,7 @@ from crawler.fetch.addresses import Trust
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.fetch.jar import Jar
 from crawler.frontier.asked import Asked
-from crawler.frontier.memory import MemoryFrontier
+from crawler.frontier.memory import MOST_QUEUED, MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Ready
 from crawler.measures import address_override
@@ -39,7 +39,6 @@ from crawler.seeds import Seeds
 from crawler.settings import CONTENT, Settings
 
 LEAST_DESCRIPTORS = 32
-DEFAULT_QUEUED = 2_000_000
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +65,7 @@ async def open_frontier(checked: Checked, ready: Ready) -> AsyncIterator[Frontie
     by_level = settings.depth is not None
     if settings.state is None:
         await ready(())
-        most = DEFAULT_QUEUED if settings.max_queued is None else settings.max_queued
+        most = MOST_QUEUED if settings.max_queued is None else settings.max_queued
         yield MemoryFrontier(clock, settings.max_pages, most, by_level=by_level)
         return
     opening = SqliteFrontier.opened(

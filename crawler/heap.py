@@ -16,7 +16,6 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 KEPT = 16 * 1024 * 1024
 """Bytes kept for the next page: with 8 MiB there are 3 faults a page, with 4 MiB 19."""
 
-
 OBJECTS = 5_000
 """Objects that may have come up before one looks for cycles among them: 2 µs a page."""
 

@@ -37,7 +37,6 @@ SLOWEST = 3
 LAST_WORDS = 0.7
 """Seconds that settle has to finish after everything else was ended by force."""
 
-
 _ENDINGS: dict[str, Ending] = {"drained": "drained", "max_pages": "max_pages"}
 """The reasons for which a run ends that are the end of its pass as well."""
 

@@ -24,9 +24,9 @@ LONG = 10.0
 class Dispatch:
     """Chooses visits and hands them to the workers until the frontier has no more.
 
-    ``sites`` are held at once, with ``per_site`` URLs each; those that may not be visited
-    for long make way for others. ``max_pages`` ends the crawl (None: no
-    limit), and so does nothing being due within ``max_wait`` seconds.
+    ``sites`` are held at once, with ``per_site`` URLs each; those that may not be visited for
+    long make way for others. ``max_pages`` ends the crawl (None: no limit), and so does nothing
+    being due within ``max_wait`` seconds.
     """
 
     def __init__(

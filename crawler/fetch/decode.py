@@ -24,7 +24,6 @@ PIECE = 64 * 1024
 MOST_MEMBERS = 1_000
 MOST_STACKED = 5
 
-
 _GZIP = b"\x1f\x8b"
 _ZSTD = (b"\x28\xb5\x2f\xfd", *(bytes((low, 0x2A, 0x4D, 0x18)) for low in range(0x50, 0x60)))
 

@@ -18,6 +18,9 @@ from crawler.frontier.queue import Queue
 from crawler.model import Added, Holding, Lease, Settled, Target, Verdict
 from crawler.ports import Ending
 
+MOST_QUEUED = 2_000_000
+"""URLs that may wait, if nobody says how many."""
+
 MOST_PACES = 100_000
 """Sites without URLs whose pace is remembered."""
 
@@ -60,7 +63,7 @@ class MemoryFrontier:
         self,
         clock: Callable[[], float],
         max_pages: int | None = None,
-        max_queued: int = 2_000_000,
+        max_queued: int = MOST_QUEUED,
         *,
         by_level: bool = False,
     ) -> None:

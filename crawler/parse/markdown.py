@@ -1,16 +1,16 @@
 """The main content of a page as Markdown, by turbohtml: an extra, behind this one module.
 
-turbohtml writes GitHub's Markdown in C, in a fortieth of the time that trafilatura takes;
-what is main content it is told (:mod:`crawler.parse.main`). Links are absolute but for those
+turbohtml writes GitHub's Markdown in C, in a fortieth of the time that trafilatura takes; what
+is main content it is told (:mod:`crawler.parse.main_content`). Links are absolute but for those
 within the page, which are their words alone, as are those that lead to no document.
 """
 
 from turbohtml import Document, Element, Markdown, Text, parse
 
-from crawler.parse import main
+from crawler.parse import main_content
 from crawler.policy import urls
 
-_UNSEEN = ", ".join(sorted(main.UNSEEN - {"head"}))
+_UNSEEN = ", ".join(sorted(main_content.UNSEEN - {"head"}))
 _STYLE = Markdown(links=Markdown.Links(skip_internal=True))
 _KEPT = ("#", "mailto:", "tel:")
 
@@ -21,7 +21,7 @@ def markdown(source: str, base: str) -> str:
     body = document.select_one("body")
     if body is None:
         return ""
-    root, noise = main.of(document.select, body)
+    root, noise = main_content.of(document.select, body)
     if found := _markdown(root, noise, base):
         return found
     everything = parse(source, positions=False, scripting=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from crawler.parse import main
+from crawler.parse import main_content
 
 _LINE, _PARAGRAPH, _CELL, _ROW, _TABLE, _VERBATIM = range(1, 7)
 _SEPARATORS = ("", "\n", "\n\n", "\t", "\n", "\n\n", "\n\n")
@@ -39,7 +39,7 @@ def text(tree: LexborHTMLParser) -> str:
     body = tree.body or tree.root
     if body is None:
         return ""
-    root, noise = main.of(tree.css, body)
+    root, noise = main_content.of(tree.css, body)
     without = {node.mem_id for node in root.css(noise)}
     return _joined(_texts(root, without)) or _joined(_texts(body, ()))
 
@@ -64,7 +64,7 @@ def _texts(root: LexborNode, noise: Collection[int]) -> Iterator[tuple[str, int,
             yield node.text_content or "", strongest, verbatim > 0
             strongest = boundary = 0
             node = node.next
-        elif tag in main.UNSEEN or (noise and node.mem_id in noise):
+        elif tag in main_content.UNSEEN or (noise and node.mem_id in noise):
             boundary = _BOUNDARIES.get(tag, 0)
             node = node.next
         elif (boundary := _BOUNDARIES.get(tag, 0)) == _VERBATIM and not node.css_first("br"):
