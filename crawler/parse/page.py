@@ -125,15 +125,15 @@ class Reader:
 
                 kept = pack(selected)
         compared = self._compare(page, extract)
-        digest, change = compared.digest, compared.change
-        if not compared.told:
-            return Parsed((), found, refused, False, taken, digest, change, kept)
-        lines.insert(0, self._record(page, said, name, n_links, compared, more))
-        if self._reading.links:
-            from crawler.parse.edges import records
+        if compared.told:
+            lines.insert(0, self._record(page, said, name, n_links, compared, more))
+            if self._reading.links:
+                from crawler.parse.edges import records
 
-            lines += records(links, page, self._reading.run)
-        return Parsed(lines, found, refused, False, taken, digest, change, kept)
+                lines += records(links, page, self._reading.run)
+        else:
+            lines = []
+        return Parsed(lines, found, refused, False, taken, compared.digest, compared.change, kept)
 
     def _look_up(self, said: html.Html, references: list[str]) -> tuple[list[Known], int]:
         return self.references.look_up(said.base, references, based=said.based)
