@@ -16,6 +16,7 @@ The rooms, from the door inwards; each imports only rooms below it, and
     session, api, saved       a run of the command; one from Python; pages from files
     explained                 why one URL is, or is not, in a crawl
     app, ending               the one place where rooms are joined; what a run came to
+    meaning                   what of the settings a state remembers a crawl by
     checked                   settings that were looked at closely
     engine                    the only room with concurrency
     seeds fetch parse frontier sink report    the outer world, one room each

@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import logging
 import resource
-import shlex
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from crawler.account import Past
 from crawler.checked import PRODUCT, Checked
@@ -18,10 +16,10 @@ from crawler.fetch import jar as jars
 from crawler.fetch.addresses import Trust
 from crawler.fetch.http import HttpFetcher, Wire
 from crawler.fetch.jar import Jar
-from crawler.frontier.asked import Asked
 from crawler.frontier.memory import MOST_QUEUED, MemoryFrontier
 from crawler.frontier.sqlite import SqliteFrontier
 from crawler.frontier.state import Ready
+from crawler.meaning import asked
 from crawler.measures import address_override
 from crawler.model import Target
 from crawler.parse.lab import AHEAD, BATCH, Lab
@@ -36,7 +34,6 @@ from crawler.policy.urls import Canon
 from crawler.policy.workbench import Workbench
 from crawler.ports import Frontier, Parser, Sink
 from crawler.seeds import Seeds
-from crawler.settings import CONTENT, Settings
 
 LEAST_DESCRIPTORS = 32
 
@@ -70,7 +67,7 @@ async def open_frontier(checked: Checked, ready: Ready) -> AsyncIterator[Frontie
         return
     opening = SqliteFrontier.opened(
         settings.state,
-        _asked(checked),
+        asked(checked),
         ready,
         clock,
         settings.max_pages,
@@ -244,71 +241,6 @@ async def _targets(
                 usual = canon.of(urls.origin(link.url) + "/sitemap.xml")
                 targets.append(Target(usual.url, usual.site, usual.fp, link.url, meta=seed.meta))
         yield targets
-
-
-def recalled(asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return the settings that a state was begun with, as far as they say what is asked of whom.
-
-    It is what :func:`_asked` has written, read again. Raises ValueError if it is none.
-    """
-    known: dict[str, Any] = {
-        "seeds": tuple(asked.get("URL", "").split()),
-        "depth": int(asked["--depth"]) if asked.get("--depth") else None,
-        "include": tuple(shlex.split(asked.get("--include", ""))),
-        "exclude": tuple(shlex.split(asked.get("--exclude", ""))),
-        "drop_params": tuple(filter(None, asked.get("--drop-params", "").split(","))),
-        "user_agent": asked.get("--user-agent") or None,
-        "ignore_robots": bool(asked.get("--ignore-robots")),
-        "text": bool(asked.get("--text")),
-    }
-    for name in ("scope", "nofollow", "sitemap"):
-        known |= {name: value} if (value := asked.get(f"--{name}")) else {}
-    Settings(**known)  # nobody can have asked for what these refuse
-    return known
-
-
-def meant(checked: Checked) -> dict[str, Any]:
-    """Return what :func:`recalled` will say of a state that is begun with these settings."""
-    return recalled(_asked(checked).flags)
-
-
-def _asked(checked: Checked) -> Asked:
-    """Return what gives a crawl its meaning: what may not change before it has ended.
-
-    No secret is among it: seeds are without userinfo.
-    """
-    settings = checked.settings
-    seeds = []
-    for text in settings.seeds:
-        with contextlib.suppress(ValueError):
-            seeds.append(urls.seed(text).url)
-    depth = "" if settings.depth is None else str(settings.depth)
-    return Asked(
-        outputs=settings.names,
-        flags={
-            "URL": " ".join(dict.fromkeys(seeds)),
-            "--depth": depth,
-            "--scope": settings.scope,
-            "--include": shlex.join(settings.include),
-            "--exclude": shlex.join(settings.exclude),
-            "--drop-params": ",".join(settings.drop_params),
-            "--nofollow": settings.nofollow,
-            "--sitemap": settings.sitemap,
-            "--user-agent": settings.user_agent or "",
-            "--ignore-robots": "yes" if settings.ignore_robots else "",
-            "--select": shlex.join(settings.select),
-            "--each": settings.each or "",
-            "--recipe": checked.selection.digest,
-            "--extract": settings.extract or "",
-            "--extract code": checked.selection.code,
-            "--output": shlex.join(settings.output),
-            "--emit": ",".join(sorted(checked.emit)),
-            "--format": settings.format,
-            "--fields": ",".join(settings.fields),
-            "--overwrite": "yes" if settings.overwrite else "",
-            **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},
-        },
-    )
 
 
 def _store(jar: Jar, name: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.account import Past
-from crawler.app import meant, plan, recalled
+from crawler.app import plan
 from crawler.checked import check
 from crawler.encoding import moment
 from crawler.errors import BadSetting
@@ -33,6 +33,7 @@ from crawler.explanation import (
 from crawler.frontier.inquiry import Account, Inquiry
 from crawler.frontier.state import damaged
 from crawler.frontier.trail import Answer, Begun, Trail
+from crawler.meaning import meant, recalled
 from crawler.model import Gone, Known, Reason, Refusal, Target
 from crawler.policy import traps, urls
 from crawler.policy.scope import Scope, same_domain
