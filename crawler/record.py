@@ -6,11 +6,11 @@ known, so that parsing children can encode pages. Keys are always present, null 
 those that come with a flag are absent without it. ``crawler schema`` is made from these types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType, inspect
+from msgspec import UNSET, Meta, UnsetType
 
 from crawler.encoding import encode, moment
 from crawler.model import (
@@ -261,54 +261,6 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
         int, Meta(description="Items not made, for want of a required field.", ge=0)
     ] = 0
     field_errors: Annotated[int, Meta(description="Pages with field errors.", ge=0)] = 0
-
-
-def check_field(path: str) -> None:
-    """Raise ValueError unless some record may have this field.
-
-    Dots lead into objects: ``error.class``. Where the keys are not ours (``meta``), any is right.
-    """
-    top, *keys = path.split(".")
-    records = [inspect.type_info(each) for each in (*Record.__subclasses__(), SummaryRecord)]
-    names = dict.fromkeys(field.encode_name for each in records for field in _fields(each))
-    kinds = [kind for each in records for kind in _below(each, top)]
-    if top != "seq" and not kinds:
-        raise ValueError(f"no record has {top!r}; there are {', '.join([*names, 'seq'])}")
-    for at, key in enumerate(keys, 1):
-        above, kinds = kinds, [below for kind in kinds for below in _below(kind, key)]
-        if not kinds and any(map(_is_list, above)):
-            whole = ".".join([top, *keys][:at])
-            raise ValueError(
-                f"{path!r}: {whole} is a list, which has no names in it; write {whole}"
-            )
-        if not kinds or not key:
-            raise ValueError(f"{path!r}: there is no {key!r} in it")
-
-
-def _fields(kind: inspect.Type) -> Sequence[inspect.Field]:
-    return kind.fields if isinstance(kind, inspect.StructType) else ()
-
-
-def _is_list(kind: inspect.Type) -> bool:
-    """Whether a value of this kind is a list, if it is anything."""
-    if isinstance(kind, inspect.UnionType):
-        return any(map(_is_list, kind.types))
-    return isinstance(kind, inspect.ListType) or (
-        isinstance(kind, inspect.Metadata) and _is_list(kind.type)
-    )
-
-
-def _below(kind: inspect.Type, key: str) -> Sequence[inspect.Type]:
-    """Return what a value of this kind may have under a key."""
-    if isinstance(kind, inspect.UnionType):
-        return [below for each in kind.types for below in _below(each, key)]
-    if isinstance(kind, inspect.Metadata):
-        return _below(kind.type, key)
-    if isinstance(kind, inspect.DictType):
-        return [kind.value_type]
-    if isinstance(kind, inspect.RawType | inspect.AnyType | inspect.CustomType):
-        return [inspect.AnyType()]
-    return [field.type for field in _fields(kind) if field.encode_name == key]
 
 
 def common(target: Target, run: int, at: float) -> dict[str, Any]:

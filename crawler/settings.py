@@ -156,7 +156,7 @@ class Settings:
     def _check_fields(self) -> None:
         if not self.fields:
             return
-        from crawler.record import check_field  # which takes a time that --help has not
+        from crawler.paths import check_field  # which takes a time that --help has not
 
         if all(each.format == "urls" for each in self.destinations()):
             raise ValueError("--fields goes with jsonl, csv and tsv: urls are URLs alone")

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler import encoding, record
+from crawler import encoding, paths, record
 from crawler.encoding import encode, moment, numbered
 from crawler.model import Failed, Fault, Lease, Reason, Target
-from crawler.record import PageRecord, SummaryRecord, check_field, common
+from crawler.paths import check_field
+from crawler.record import PageRecord, SummaryRecord, common
 
 META = b'{"a":[1.5,null,"x"],"id":123456789012345678901234567890,"deep":{"z":"\xc3\xa4"}}'
 
@@ -218,7 +219,7 @@ def test_fields_that_no_record_has(path: str, told: str) -> None:
 
 def test_what_describes_a_field_hides_nothing_of_it() -> None:
     described = Annotated[dict[str, int] | None, msgspec.Meta(description="Counts.")]
-    (found,) = record._below(msgspec.inspect.type_info(described), "any")
+    (found,) = paths._below(msgspec.inspect.type_info(described), "any")
     assert isinstance(found, msgspec.inspect.IntType)
 
 
