@@ -191,7 +191,8 @@ class Crawl:
                     summary = endings.summary(result, frontier.past.run)
                     await self._sink.write([Line("summary", encode(summary))])
                     if frontier.durable:
-                        await frontier.end(result.ending, await self._sink.seal())
+                        marks = await self._sink.seal()
+                        await frontier.end(result.ending, marks, result.unconfirmed)
             if result.error is not None:
                 raise result.error
         finally:

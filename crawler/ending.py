@@ -54,7 +54,9 @@ def of_crawl(result: Result, error: CrawlError | None, rules: Sequence[Rule] = (
     if (ending := _of_seeds(result)) is not None:
         return ending
     stats = result.stats
-    account = Account(result.tally, stats.errors, stats.statuses, stats.changes, stats.gone)
+    account = Account(
+        result.tally, stats.errors, stats.statuses, stats.changes, stats.gone, result.unconfirmed
+    )
     found = findings(rules, account)
     return Ending(Exit.FINDING if found else Exit.OK, None, found)
 

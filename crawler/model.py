@@ -56,7 +56,7 @@ class Gone(StrEnum):
 
 
 class Change(StrEnum):
-    """What a page is against the pass before, ``change`` of a ``page`` record."""
+    """What an answer is against the one before, ``change`` of a ``page`` record."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -209,7 +209,7 @@ Outcome = Fetched | Failed
 class Page(msgspec.Struct, frozen=True, array_like=True):
     """A fetched 2xx on its way through the parser. ``at`` is seconds since the epoch.
 
-    ``before`` is its digest on the pass before (empty: not known; None: it was no page).
+    ``before`` is the digest of what answered before (empty: not known; None: nothing did).
     """
 
     target: Target

@@ -102,10 +102,10 @@ class Frontier(Protocol):
         """Return how many known pages nothing has led to, of which it is not known why."""
         ...
 
-    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+    async def end(self, reason: Ending | None, marks: Sequence[Mark], unconfirmed: int = 0) -> None:
         """Commit how far outputs are written at the end of a run, and why the pass has ended.
 
-        None: it has not ended, only the run.
+        None: it has not ended, only the run. ``unconfirmed`` is remembered of a pass that has.
         """
         ...
 

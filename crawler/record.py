@@ -128,7 +128,7 @@ class PageRecord(Record, frozen=True, kw_only=True):
     hash: Annotated[str | None, Meta(description="SHA-1 of the decoded body, in hex.")] = None
     change: Annotated[
         _Change | None,
-        Meta(description="Against the pass before; null on the first, and where half came."),
+        Meta(description="Against what answered before; null on pass 1, and where half came."),
     ] = None
     text: (
         Annotated[
@@ -215,7 +215,7 @@ class SkipRecord(Record, frozen=True, kw_only=True):
 
 
 class GoneRecord(Record, frozen=True, kw_only=True):
-    """A page of an earlier pass that is no more."""
+    """A page, or a redirect, of an earlier pass that is no more."""
 
     type: Literal["gone"] = "gone"
     reason: _Gone

@@ -185,7 +185,7 @@ async def _close(
             if result.settled and frontier.durable:
                 marks = await sink.seal()
                 closed = [Mark(mark.name, mark.offset, mark.crc, closed=True) for mark in marks]
-                await frontier.end(result.ending, closed)
+                await frontier.end(result.ending, closed, result.unconfirmed)
             await sink.close()
     except TimeoutError:
         pass

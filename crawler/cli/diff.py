@@ -78,8 +78,11 @@ def _aside(each: "Changed") -> str:
     """Return what is worth a word beyond the URL: another status, or why it is gone."""
     if each.change == "gone":
         return f" ({each.status_after or 'nothing links to it'})"
-    moved = each.change == "changed" and each.status_before != each.status_after
-    return f" ({each.status_before} → {each.status_after})" if moved else ""
+    if each.change != "changed":
+        return ""
+    if each.status_before != each.status_after:
+        return f" ({each.status_before} → {each.status_after})"
+    return f" ({each.status_after}, elsewhere)" if 300 <= (each.status_after or 0) < 400 else ""
 
 
 def _fields(each: "Changed") -> Iterator[str]:

@@ -228,7 +228,7 @@ class Crew:
             digest=None if half else parsed.digest,
             change=parsed.change,
             selected=None if half else parsed.selected,
-            replay=half and news.before(lease) is not None,
+            replay=half and lease.known is not None and bool(lease.known.page),
             unsure=not whole or Refusal.TOO_MANY in parsed.refused,
         )
         held = structs.replace(fetched, body=None) if fetched.large else None
@@ -261,7 +261,8 @@ class Crew:
 
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)
-        digest = news.digest_of(link.url)
+        digest = news.digest_of_redirect(hop.status, link.url)
+        turned = news.turned(lease, digest)
         line = record.redirect(lease.target, hop.status, link.url, self.shared.run, time.time())
         refusal = self.scope.redirected(lease.target, link.url)
         if refusal is None and lease.target.depth == 0 and self.scope.refuses(link.url):
@@ -270,7 +271,6 @@ class Crew:
                 lease.target.seed,
                 link.url,
             )
-        known = lease.known
         settled = Settled(
             lease,
             Verdict.REDIRECTED,
@@ -278,10 +278,9 @@ class Crew:
             hop=True,
             status=hop.status,
             digest=digest,
-            change=Change.CHANGED if known is not None and known.page else None,
+            change=Change.CHANGED if turned else None,
         )
-        same = known is not None and known.digest == digest
-        lines = self._told(settled, line, same=same)
+        lines = self._told(settled, line, same=not turned)
         return Done(settled, lines, None, {refusal: 1} if refusal else {})
 
     def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:

@@ -156,7 +156,7 @@ class Inquiry:
             "discovered - fetched - redirected - failed - skipped - gone AS 'left', "
             "(SELECT count(*) FROM change WHERE pass = number AND kind = 'new') AS new, "
             "(SELECT count(*) FROM change WHERE pass = number AND kind = 'changed') AS changed, "
-            "gone FROM pass ORDER BY number"
+            "gone, iif(ended IS NULL, NULL, unconfirmed) AS unconfirmed FROM pass ORDER BY number"
         )
 
     def changes(self, before: int | None = None, after: int | None = None) -> Iterator[Changed]:

@@ -204,12 +204,12 @@ class Ledger:
         """Return how many known pages nothing has led to."""
         return self._lore.count_unmet() if self._pass.alike else 0
 
-    def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+    def end(self, reason: Ending | None, marks: Sequence[Mark], unconfirmed: int = 0) -> None:
         """Commit marks, and why the pass has ended (None: it has not)."""
         with self._state.commit():
             self._mark(marks)
             if reason is not None:
-                self._store(self._pass._replace(ended=reason))
+                self._store(self._pass._replace(ended=reason, unconfirmed=unconfirmed))
 
     def _mark(self, marks: Sequence[Mark]) -> None:
         rows = [(mark.name, mark.offset, mark.crc, mark.closed) for mark in marks]

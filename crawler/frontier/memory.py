@@ -197,7 +197,7 @@ class MemoryFrontier:
         """Nothing is known of passes before."""
         return 0
 
-    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+    async def end(self, reason: Ending | None, marks: Sequence[Mark], unconfirmed: int = 0) -> None:
         """Nothing outlives the process."""
 
     def _lender(self, lease: Lease) -> _Site | None:

@@ -35,6 +35,7 @@ class Pass(NamedTuple):
     rolling: int = 0
     unsure: int = 0
     ended: str | None = None
+    unconfirmed: int = 0
 
     @property
     def alike(self) -> bool:
@@ -59,7 +60,7 @@ def latest(db: sqlite3.Connection) -> Pass:
     """Return the last pass."""
     return Pass(
         *db.execute(
-            "SELECT number, base, since, chosen, rolling, unsure, ended FROM pass "
+            "SELECT number, base, since, chosen, rolling, unsure, ended, unconfirmed FROM pass "
             "ORDER BY number DESC LIMIT 1"
         ).fetchone()
     )
@@ -69,11 +70,11 @@ def store(db: sqlite3.Connection, this: Pass) -> None:
     """Write a pass down, begun or changed."""
     finished = None if this.ended is None else time.time()
     db.execute(
-        "INSERT INTO pass (number, base, since, chosen, rolling, unsure, ended, started, finished, "
-        "stamp, merged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+        "INSERT INTO pass (number, base, since, chosen, rolling, unsure, ended, unconfirmed, "
+        "started, finished, stamp, merged) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, "
         "(SELECT coalesce(max(merged), 0) FROM pass)) ON CONFLICT DO UPDATE SET "
         "base = ?2, since = ?3, chosen = ?4, rolling = ?5, unsure = ?6, ended = ?7, "
-        "finished = ?9, stamp = ?10",
+        "unconfirmed = ?8, finished = ?10, stamp = ?11",
         (*this, time.time(), finished, stamp(this)),
     )
 
@@ -108,7 +109,7 @@ def take_up(db: sqlite3.Connection, goal: Goal, *, changed: bool, reselected: bo
         # Another meaning than before it has only while nothing has come of it yet.
         since = this.number if changed else this.since
         chosen = this.number if reselected else this.chosen
-        store(db, this._replace(ended=None, since=since, chosen=chosen))
+        store(db, this._replace(ended=None, unconfirmed=0, since=since, chosen=chosen))
         return
     number = this.number + 1
     (base,) = db.execute("SELECT coalesce(max(id), 0) FROM url").fetchone()

@@ -6,9 +6,11 @@ CREATE TABLE asked (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- The account of each pass. `merged` is the last url that `seen` knows; `base` the last one that
 -- was there when the pass began, `since` the pass from which on pages lead to the same as in
--- this one, and `chosen` that from which on the same is taken out of them. `rolling`: what was fetched longest ago goes first; `unsure` counts ends that tell
--- nothing of what is there. `ended` is why there is no more to come, at `finished`; `stamp` is
--- the CRC-32 of number, base, since, chosen, rolling, unsure and ended.
+-- this one, and `chosen` that from which on the same is taken out of them. `rolling`: what was
+-- fetched longest ago goes first; `unsure` counts ends that tell nothing of what is there. `ended`
+-- is why there is no more to come, at `finished`, and `unconfirmed` how many known pages were not
+-- met until then; `stamp` is the CRC-32 of number, base, since, chosen, rolling, unsure, ended and
+-- unconfirmed.
 CREATE TABLE pass (
     number INTEGER PRIMARY KEY,
     started REAL NOT NULL,
@@ -25,6 +27,7 @@ CREATE TABLE pass (
     rolling INTEGER NOT NULL,
     unsure INTEGER NOT NULL,
     ended TEXT CHECK (ended IN ('drained', 'max_pages')),
+    unconfirmed INTEGER NOT NULL,
     finished REAL,
     stamp INTEGER NOT NULL
 );
@@ -100,8 +103,8 @@ CREATE TABLE page (
     stamp INTEGER NOT NULL
 );
 
--- What was otherwise than on the pass before: pages that were new, changed, or gone (`why`),
--- the status before and after, and what was selected of the page before and after, as in `page`.
+-- What answers otherwise than it did before: pages that were new, pages and redirects that have
+-- changed or are gone (`why`), the status before and after, and what was selected of the page before and after, as in `page`.
 CREATE TABLE change (
     pass INTEGER NOT NULL,
     id INTEGER NOT NULL,

@@ -120,6 +120,6 @@ class SqliteFrontier:
         """Return how many known pages nothing has led to."""
         return await self._state.run(self._ledger.unconfirmed)
 
-    async def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+    async def end(self, reason: Ending | None, marks: Sequence[Mark], unconfirmed: int = 0) -> None:
         """Commit marks, and why the pass has ended."""
-        await self._state.run(self._ledger.end, reason, marks)
+        await self._state.run(self._ledger.end, reason, marks, unconfirmed)

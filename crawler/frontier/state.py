@@ -25,7 +25,7 @@ from crawler.frontier.whole import wrong
 APPLICATION = 0x63726C77
 """PRAGMA application_id of our files: ``crlw``."""
 
-FORMAT = 3
+FORMAT = 4
 """PRAGMA user_version of the files that this version writes."""
 
 MAGIC = b"SQLite format 3\0"

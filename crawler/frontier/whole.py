@@ -18,7 +18,7 @@ _STAMPED = {
     "page": (
         "id, etag, modified, links, verdict, status, hop, depth, digest, selected, fetched, pass"
     ),
-    "pass": "number, base, since, chosen, rolling, unsure, ended",
+    "pass": "number, base, since, chosen, rolling, unsure, ended, unconfirmed",
 }
 """What the stamp of a table's row covers."""
 

@@ -1,7 +1,9 @@
-"""What is news against the pass before? Pages are compared by digest, other ends by status.
+"""What is news against the pass before? Answers are compared by digest, other ends by status.
 
-A page is new, changed or unchanged; or it is gone, which a server says with 404 or 410, and
-silence does not.
+An answer is a page or a redirect. A page is new where there was no answer before; whatever
+answers otherwise than it did last has changed, a page that has become a redirect as well as a
+redirect that leads elsewhere; and what answered is gone if a server says so with 404 or 410,
+which silence does not. A redirect is never new: the page that it leads to is.
 """
 
 from hashlib import sha1
@@ -24,8 +26,13 @@ def digest(fetched: Fetched) -> bytes:
 
 
 def digest_of(text: str) -> bytes:
-    """Return what something is compared by that has no body: a redirect, by its target."""
+    """Return what something is compared by that has no body."""
     return digest_of_bytes(text.encode("utf-8", "replace"))
+
+
+def digest_of_redirect(status: int, target: str) -> bytes:
+    """Return what a redirect is compared by."""
+    return digest_of(f"{status} {target}")
 
 
 def digest_of_bytes(data: bytes) -> bytes:
@@ -34,7 +41,7 @@ def digest_of_bytes(data: bytes) -> bytes:
 
 
 def compare(page: Page, digest: bytes, run: int) -> Change | None:
-    """Return what a page is against the pass before, or None where that cannot be said.
+    """Return what a page is against what answered before, or None where that cannot be said.
 
     There is none before the first, half a body says nothing, and what was known by something
     else before cannot be compared.
@@ -49,9 +56,14 @@ def compare(page: Page, digest: bytes, run: int) -> Change | None:
 
 
 def before(lease: Lease) -> bytes | None:
-    """Return the digest of a URL that was a page (empty: not known), or None if it was none."""
+    """Return the digest of what answered before (empty: not known), or None if nothing did."""
     known = lease.known
-    return (known.digest or b"") if known is not None and known.page else None
+    return (known.digest or b"") if known is not None and known.page is not None else None
+
+
+def turned(lease: Lease, digest: bytes) -> bool:
+    """Whether something else answered before than a redirect with this digest."""
+    return before(lease) not in (None, digest)
 
 
 def unchanged(lease: Lease, outcome: Outcome) -> bool:
@@ -71,7 +83,7 @@ def ended(end: Failed | Settled) -> bool:
 
 
 def gone(lease: Lease, failed: Failed) -> bool:
-    """Whether a failure is the end of a page that there was."""
+    """Whether a failure is the end of a page, or a redirect, that there was."""
     return ended(failed) and before(lease) is not None
 
 

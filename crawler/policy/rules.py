@@ -6,7 +6,7 @@
               | "status" operator CODE [":" threshold]    answers with such a status; any
               | "broken"                                  errors, and what is gone by 404 or 410
     figure    = pages | redirects | errors | gone | skipped | left | new | changed | changes
-              | a class of error
+              | unconfirmed | a class of error
     operator  = > | >= | < | <= | = | !=
     threshold = NUMBER | NUMBER "%"
 
@@ -33,6 +33,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 _FIGURES = (
     "pages", "redirects", "errors", "gone", "skipped", "left", "new", "changed", "changes",
+    "unconfirmed",
 )  # fmt: skip
 ON_CHANGE = "changes>0"
 """The rule that ``--exit-on-change`` stands for: anything new, changed or gone."""
@@ -48,8 +49,8 @@ _CODE = re.compile(r"[0-9]{3}(?![0-9])")
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a pass came to: its tally, errors by class, URLs by the status they ended with,
-    pages by what they are against the pass before (none on the first), and why those that are
-    gone are.
+    answers by what they are against those before (none on the first), why those that are gone
+    are, and how many known pages the pass has not met, ``unconfirmed``.
     """
 
     tally: Tally
@@ -57,6 +58,7 @@ class Account:
     statuses: Mapping[int, int]
     changes: Mapping[str, int] = field(default_factory=dict)
     gone: Mapping[str, int] = field(default_factory=dict)
+    unconfirmed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Rule:
             "gone": tally.gone,
             "skipped": tally.skipped,
             "left": tally.left,
+            "unconfirmed": account.unconfirmed,
             "broken": tally.failed + account.gone.get(Gone.HTTP, 0),
         }
         return figures.get(self.figure, account.errors.get(self.figure, 0))

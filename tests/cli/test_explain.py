@@ -537,10 +537,10 @@ def test_how_it_ended_from_pass_to_pass(web: Web, tmp_path: Path) -> None:
     assert state is not None
     assert [(end.since, end.type, end.status, end.reason) for end in state.ends] == [
         (1, "page", 200, None), (2, "error", 500, "http_5xx"), (4, "page", 200, None),
-        (5, "redirect", 301, None), (6, "error", 404, "http_4xx"),
+        (5, "redirect", 301, None), (6, "gone", 404, "http"),
     ]  # fmt: skip
     assert ends_in_records(life.records(), life.seeds[0] + "x") == [
-        "page", "error", "error", "page", "redirect", "error"
+        "page", "error", "error", "page", "redirect", "gone"
     ]  # fmt: skip
     with closing(sqlite3.connect(life.state)) as db:
         (many,) = db.execute("SELECT count(*) FROM former").fetchone()

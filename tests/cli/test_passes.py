@@ -432,6 +432,13 @@ def test_passes_are_told_one_a_line(make: Make) -> None:
         assert len(ran.err.splitlines()) == 1, ran.err
 
 
+def unconfirmed(nights: Nights) -> list[str]:
+    """Return how many known pages each pass has not met, as the state tells it."""
+    names, *rows = crawler("state", str(nights.life.state), "passes").out.splitlines()
+    at = names.split("\t").index("unconfirmed")
+    return [row.split("\t")[at] for row in rows]
+
+
 def section_down(nights: Nights, status: int = 500) -> None:
     """A section is in trouble while pages are removed elsewhere, and all is well a night later."""
     site = nights.site
@@ -451,6 +458,7 @@ def section_down(nights: Nights, status: int = 500) -> None:
     assert summary(records)["unconfirmed"] == 1
     site.refuses = lambda path: None
     records = nights.night()
+    assert unconfirmed(nights) == ["0", "1", "0"]
     assert {end for end in nights.ends(records) if end[2] != "unchanged"} == {
         ("/30", "gone", "unlinked")
     }
@@ -544,29 +552,83 @@ def test_who_is_content_with_the_links_of_before_is_noticed(make: Make) -> None:
         risen(make(broken=CONTENT))
 
 
-def test_redirects_and_errors_are_changes_when_they_are_new(web: Web, tmp_path: Path) -> None:
-    """A page that becomes a redirect, a redirect that turns elsewhere, an error that stays."""
-    to = {"/old": "/a", "/page": None}
+TURNS = {
+    "moves": ((301, "/a"), (301, "/b"), "redirect", "changed", " (301, elsewhere)"),
+    "lasting": ((302, "/a"), (301, "/a"), "redirect", "changed", " (302 → 301)"),
+    "away": (None, (301, "/a"), "redirect", "changed", " (200 → 301)"),
+    "home": ((301, "/a"), None, "page", "changed", " (301 → 200)"),
+    "dead": ((301, "/a"), (404, ""), "gone", "gone", " (404)"),
+    "over": ((308, "/a"), (410, ""), "gone", "gone", " (410)"),
+    "born": ((404, ""), None, "page", "new", ""),
+    "ill": ((301, "/a"), (503, ""), "error", None, ""),
+    "turned": ((404, ""), (301, "/a"), "redirect", None, ""),
+    "same": ((301, "/a"), (301, "/a"), None, None, ""),
+    "broken": ((404, ""), (404, ""), None, None, ""),
+}
+"""By path: what is answered on the first nights and from then on (status and Location; None: a
+page), the type of the record that this is told by, what it is to a diff, and its words there.
+"""
+
+
+def turns(web: Web, tmp_path: Path, broken: str = "") -> None:
+    """Records, diff, summary and rules mean the same by what has changed."""
+    night = [0]
 
     async def handler(request: Request) -> Reply:
-        if request.path in ("/robots.txt", "/broken"):
+        if request.path == "/robots.txt":
             return Reply("", 404)
-        target = to.get(request.path)
-        if target:
-            return Reply("", 301, headers={"Location": target})
-        return Reply(html(["/old", "/page", "/broken", "/a", "/b"]))
+        first, then, *_ = TURNS.get(request.path[1:], (None, None))
+        status, to = (then if night[0] > 1 else first) or (200, "")
+        links = ["/a", "/b", *(f"/{name}" for name in TURNS)]
+        return Reply(html(links), status, headers={"Location": to} if to else {})
 
-    life = Life(tmp_path, (web.serve(handler) + "/",), usual=USUAL[:-2])
+    life = Life(tmp_path, (web.serve(handler) + "/",), usual=USUAL)
+    nights = Nights(Site(web), life, broken)
     told = []
-    for change in ({}, {}, {"/old": "/b", "/page": "/b"}, {}):
-        to |= change
-        before = len(life.records()) if life.out.exists() else 0
-        assert life.run("--only-changes").code == 0
-        told.append({each["url"].rpartition("/")[2] for each in life.records()[before:]})
+    for number in range(4):
+        night[0] = number
+        before = nights.written()
+        ran = nights.run("--only-changes", "--exit-on-change")
+        assert ran.code == (number == 2), (number, ran.err)
+        told.append(life.records()[before:])
 
-    assert told == [{"", "old", "page", "broken", "a", "b"}, set(), {"old", "page"}, set()]
-    lines = crawler("diff", str(life.state), "1", "3").out.splitlines()[1:]
-    assert [line.replace(life.seeds[0], "/") for line in lines] == ["changed  /page (200 → 301)"]
+    assert [len(each) for each in told] == [len(TURNS) + 4, 1, 9 + 1, 1]
+    ends = {each["url"].rpartition("/")[2]: each for each in told[2][:-1]}
+    assert {name: each["type"] for name, each in ends.items()} == {
+        name: row[2] for name, row in TURNS.items() if row[2]
+    }
+    assert (ends["home"]["change"], ends["born"]["change"]) == ("changed", "new")
+    counted = summary(told[2])
+    assert (counted["changes"]["new"], counted["changes"]["changed"], counted["gone"]) == (1, 4, 2)
+    assert balanced(counted)
+    origin = life.seeds[0]
+    told_of = crawler("diff", str(life.state), "2", "3").out.replace(origin, "").splitlines()
+    assert told_of[0] == "pass 3: 1 new, 4 changed, 2 gone"
+    assert sorted(told_of[1:]) == sorted(
+        f"{row[3]:<8} {name}{row[4]}" for name, row in TURNS.items() if row[3]
+    )
+    assert crawler("diff", str(life.state)).out == ""
+
+
+def test_what_answers_otherwise_has_changed_to_all_who_ask(web: Web, tmp_path: Path) -> None:
+    turns(web, tmp_path)
+
+
+ONLY_PAGES = """
+from crawler.policy import news
+before = news.before
+news.before = lambda lease: before(lease) if lease.known and lease.known.page else None
+"""
+BLIND_TO_TARGETS = """
+from crawler.policy import news
+news.turned = lambda lease, digest: lease.known is not None and bool(lease.known.page)
+"""
+
+
+@pytest.mark.parametrize("broken", [ONLY_PAGES, BLIND_TO_TARGETS])
+def test_who_overlooks_redirects_is_noticed(web: Web, tmp_path: Path, broken: str) -> None:
+    with pytest.raises(AssertionError):
+        turns(web, tmp_path, broken)
 
 
 @pytest.mark.parametrize("status", [404, 410])
@@ -584,7 +646,7 @@ def test_a_redirect_that_is_no_more_leads_nowhere(web: Web, tmp_path: Path, stat
     assert life.run().code == 0
 
     ends = {each["url"]: each for each in life.records() if each.get("url") and each["pass"] == 2}
-    assert ends[f"{life.seeds[0]}old"]["type"] == "error"
+    assert ends[f"{life.seeds[0]}old"]["reason"] == "http"
     assert ends[f"{life.seeds[0]}new"]["reason"] == "unlinked"
     links = crawler("state", str(life.state), "links", "in", f"{life.seeds[0]}new", "--json")
     assert not links.out

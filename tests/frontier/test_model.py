@@ -542,7 +542,7 @@ class Counter(RuleBasedStateMachine):
         fetched = sum(url.ended == Verdict.FETCHED for url in self.met().values())
         unmet = len(self.unmet()) if self.number > 1 else 0
         assert self.runner.run(self.frontier.unconfirmed()) == unmet
-        self.runner.run(self.frontier.end("max_pages" if left else "drained", ()))
+        self.runner.run(self.frontier.end("max_pages" if left else "drained", (), unmet))
         self.life = self.life.abandon()
         if left and (self.max_pages is None or fetched < self.max_pages):
             self.open_again(0.0)
@@ -865,7 +865,7 @@ class ForgetsValidators(Ledger):
 
 
 class NeverEnds(Ledger):
-    def end(self, reason: Ending | None, marks: Sequence[Mark]) -> None:
+    def end(self, reason: Ending | None, marks: Sequence[Mark], unconfirmed: int = 0) -> None:
         super().end(None, marks)
 
 
