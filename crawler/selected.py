@@ -2,7 +2,8 @@
 
 So the records of a page that was not sent again are whole, and of one that has changed it can
 be told which field did. What is kept is JSON; from a kilobyte on it is deflated: to a quarter,
-in 10 µs, where smaller ones gain little.
+in 10 µs, where smaller ones gain little. What is over a megabyte is not: so nothing that is
+deflated can become more than that in the hands of the one process that reads it.
 """
 
 import zlib
@@ -17,7 +18,7 @@ from crawler.encoding import encode
 from crawler.model import Line, Taken
 from crawler.record import item
 
-DEFLATED_FROM = 1_000
+DEFLATED_FROM, DEFLATED_TO = 1_000, 1_000_000
 """Bytes of JSON."""
 
 NONE: Final = Raw(b"")
@@ -81,15 +82,21 @@ _decode = msgspec.json.Decoder(Selected).decode
 def pack(selected: Selected) -> bytes:
     """Return what is kept of it."""
     data = encode(selected)
-    return data if len(data) < DEFLATED_FROM else zlib.compress(data, 1)
+    return zlib.compress(data, 1) if DEFLATED_FROM <= len(data) <= DEFLATED_TO else data
 
 
 def text(data: bytes) -> bytes:
     """Return what is kept as JSON. Raises ValueError if it is none of ours."""
+    if data[:1] == b"{":
+        return data
+    inflate = zlib.decompressobj()
     try:
-        return data if data[:1] == b"{" else zlib.decompress(data)
+        found = inflate.decompress(data, DEFLATED_TO + 1)
     except zlib.error as error:
         raise ValueError(str(error)) from None
+    if not inflate.eof or len(found) > DEFLATED_TO:
+        raise ValueError("it is cut off, or more than was ever deflated")
+    return found
 
 
 def unpack(data: bytes) -> Selected:

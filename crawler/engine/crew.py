@@ -17,7 +17,7 @@ from crawler.choices import SitemapUse
 from crawler.engine.line import Done, Shared
 from crawler.engine.permits import Permits
 from crawler.engine.pulse import Pulse
-from crawler.errors import CrawlError
+from crawler.errors import CrawlError, StateUnusable
 from crawler.model import (
     Change,
     Failed,
@@ -254,7 +254,13 @@ class Crew:
         known = lease.known
         if known is None or known.selected is None:
             return Done(settled, (record.unchanged(page, self.shared.run, {}),))
-        selected = unpack(known.selected)
+        try:
+            selected = unpack(known.selected)
+        except ValueError:
+            raise StateUnusable(
+                f"the state is damaged (what was selected of {lease.target.url} is not what it "
+                "was): bring back a copy, or move it and its outputs away and start again"
+            ) from None
         line = record.unchanged(page, self.shared.run, selected.keys())
         items = selected.lines(record.common(lease.target, self.shared.run, page.at))
         return Done(settled, (line, *items), taken=selected.taken)

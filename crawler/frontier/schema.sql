@@ -85,7 +85,8 @@ CREATE TABLE seen (
 -- What a page, a redirect or a sitemap said when it last answered, in `pass` and at `fetched`:
 -- validators, and the urls it leads to as an array of little-endian 32-bit ids; with `hop` these
 -- are no deeper than itself, which was at `depth`. `digest` is what it is compared by, `selected`
--- the fields and items taken out of it, as JSON, from a kilobyte on deflated (null: nothing is).
+-- the fields and items taken out of it, as JSON, from a kilobyte to a megabyte deflated (null:
+-- nothing is).
 -- A page that is gone has no row. `stamp` is the CRC-32 of the columns before it.
 CREATE TABLE page (
     id INTEGER PRIMARY KEY,

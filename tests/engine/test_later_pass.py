@@ -1,6 +1,7 @@
 """What becomes of URLs of which something is known from the passes before."""
 
 import logging
+import zlib
 from collections.abc import Mapping
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from crawler.account import Ended, Past
 from crawler.engine.crawl import Result
-from crawler.errors import CannotCreate
+from crawler.errors import CannotCreate, StateUnusable
 from crawler.model import Failed, Known, Outcome, Page, Parsed, Taken, Verdict
 from crawler.policy import news
 from crawler.selected import Item, Selected, pack
@@ -27,7 +28,9 @@ ASKED_BEFORE = {
     SECOND: Known(page=True, digest=b"2", modified="yesterday"),
     THIRD: Known(status=500, why="http_5xx"),
     "http://a.test/4": Known(page=True, digest=b"4"),
-    "http://a.test/5": Known(301, page=False, digest=news.digest_of("http://a.test/6")),
+    "http://a.test/5": Known(
+        301, page=False, digest=news.digest_of_redirect(301, "http://a.test/6")
+    ),
 }
 
 
@@ -90,6 +93,15 @@ def test_only_what_is_otherwise_than_before_is_told() -> None:
 
     assert [record["url"] for record in made.sink.records] == ["http://a.test/4", "http://a.test/6"]
     assert result.tally.fetched == 3
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"[]", b"x", zlib.compress(b"{" + b" " * 9_000_000)])
+def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: bytes) -> None:
+    known = {FIRST: replace(ASKED_BEFORE[FIRST], selected=spoilt)}
+    _, result = again(known)
+
+    assert isinstance(result.error, StateUnusable)
+    assert str(result.error).startswith(f"the state is damaged (what was selected of {FIRST} is")
 
 
 def test_a_304_to_one_who_did_not_ask_for_it_is_an_error() -> None:

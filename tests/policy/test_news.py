@@ -55,18 +55,37 @@ def test_a_body_that_is_not_read_is_compared_by_its_head() -> None:
 @pytest.mark.parametrize("status", [200, 304, 404, 410, 500])
 @pytest.mark.parametrize("was_page", [None, False, True])
 @pytest.mark.parametrize("etag", [None, "e"])
-def test_only_a_known_page_can_be_unchanged_or_gone(
+def test_only_what_answered_before_can_be_unchanged_or_gone(
     status: int, was_page: bool | None, etag: str | None
 ) -> None:
     for known in (None, Known(page=was_page, etag=etag)):
         lease = Lease(TARGET, 1, known=known)
         failed = Failed(Fault.HTTP_4XX, "", status)
-        there = known is not None and bool(was_page)
+        there = known is not None and was_page is not None
         assert news.gone(lease, failed) == (there and status in (404, 410))
         asked = known is not None and etag is not None
         assert news.unchanged(lease, fetched(b"", status)) == (asked and status == 304)
         assert not news.unchanged(lease, Failed(Fault.DNS, ""))
         assert (news.before(lease) is not None) == there
+
+
+@pytest.mark.parametrize(
+    ("known", "turned"),
+    [
+        (None, False),
+        (Known(404, "http_4xx"), False),
+        (Known(200, page=True), True),
+        (Known(301, page=False, digest=news.digest_of_redirect(301, "http://a/b")), False),
+        (Known(301, page=False, digest=news.digest_of_redirect(301, "http://a/c")), True),
+        (Known(302, page=False, digest=news.digest_of_redirect(302, "http://a/b")), True),
+        (Known(503, page=False, digest=news.digest_of_redirect(301, "http://a/b")), False),
+    ],
+)
+def test_a_redirect_has_turned_if_something_else_answered(
+    known: Known | None, *, turned: bool
+) -> None:
+    lease = Lease(TARGET, 1, known=known)
+    assert news.turned(lease, news.digest_of_redirect(301, "http://a/b")) is turned
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import tracemalloc
 import zlib
 from typing import Any
 
@@ -13,8 +14,9 @@ from msgspec import Raw
 
 from crawler import selected
 from crawler.encoding import encode
+from crawler.frontier.lore import MOST_LENT
 from crawler.model import Taken
-from crawler.selected import DEFLATED_FROM, NONE, NOTHING, Difference, Item, Selected
+from crawler.selected import DEFLATED_FROM, DEFLATED_TO, NONE, NOTHING, Difference, Item, Selected
 
 plain = st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-2, 2).map(float) | st.text()
 names = st.text("ab", min_size=1, max_size=2)
@@ -150,6 +152,36 @@ def test_what_is_kept_comes_back(many: int) -> None:
         record = json.loads(again.lines(shared)[-1].data)
         assert (record["index"], record["fields"]) == (2 * many - 2, {"x": [None, 1e100]})
         assert record["field_errors"] == errors
+
+
+@pytest.mark.parametrize("over", [0, 1])
+def test_nothing_that_is_deflated_becomes_more_than_a_megabyte(over: int) -> None:
+    value = "0" * (DEFLATED_TO - len(kept({"a": ""}, {})) + over)
+    data = kept({"a": value}, {})
+
+    assert len(selected.text(data)) == DEFLATED_TO + over
+    assert (data[:1] == b"{") == bool(over), "it is kept as it is, and too large to be lent"
+    assert encode(selected.unpack(data).keys()) == encode({"fields": {"a": value}})
+
+
+@pytest.mark.parametrize("more", [1, 64_000_000])
+def test_a_bomb_is_none_of_ours(more: int) -> None:
+    bomb = zlib.compress(b"{" + b" " * (DEFLATED_TO + more - 2) + b"}", 9)
+    assert len(bomb) <= MOST_LENT
+
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="more than was ever deflated"):
+        selected.unpack(bomb)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert most < 3 * DEFLATED_TO
+
+
+def test_what_is_cut_off_is_none_of_ours() -> None:
+    data = kept({"a": "0" * 5_000}, {})
+    with pytest.raises(ValueError, match="cut off"):
+        selected.unpack(data[:-1])
 
 
 def test_nothing_is_nothing() -> None:
