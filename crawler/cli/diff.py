@@ -22,6 +22,9 @@ SHOWN = 60
 
 LEAD = 15
 
+IN_MEMORY = 1_000_000
+"""Characters of lines of a kind that wait in memory, and not on the disk."""
+
 
 @click.command(cls=Verb, short_help="Show what has changed between two passes of a state.")
 @click.argument("file", shell_complete=files)
@@ -58,20 +61,37 @@ def _records(changes: "Iterator[Changed]") -> Iterator[str]:
 
 
 def _text(changes: "Iterator[Changed]", unfinished: Callable[[int], bool]) -> Iterator[str]:
-    """Return the counts, and a line a page and one for each of its fields: for a mail."""
+    """Return the counts, and a line a page and one for each of its fields: for a mail.
+
+    They come in order of URLs and are told kind by kind, below their counts: what is much waits
+    on the disk for its turn.
+    """
+    from collections import Counter
+    from contextlib import ExitStack
+    from tempfile import SpooledTemporaryFile
+
     from crawler.report import safe
 
-    told: dict[str, list[str]] = {kind: [] for kind in KINDS}
-    number = 0
-    for each in changes:
-        number = each.after
-        lines = (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each))
-        told[each.change].append("\n".join(map(safe, lines)))
-    if number:
-        yet = " so far" if unfinished(number) else ""
-        yield f"pass {number}{yet}: " + ", ".join(f"{len(told[kind]):,} {kind}" for kind in KINDS)
-    for kind in KINDS:
-        yield from told[kind]
+    counts, number = Counter[str](), 0
+    with ExitStack() as stack:
+        told = {
+            kind: stack.enter_context(
+                SpooledTemporaryFile(IN_MEMORY, "w+", encoding="utf-8", newline="\n")
+            )
+            for kind in KINDS
+        }
+        for each in changes:
+            number = each.after
+            counts[each.change] += 1
+            for line in (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each)):
+                told[each.change].write(f"{safe(line)}\n")
+        if number:
+            yet = " so far" if unfinished(number) else ""
+            yield f"pass {number}{yet}: " + ", ".join(f"{counts[kind]:,} {kind}" for kind in KINDS)
+        for lines in told.values():
+            lines.seek(0)
+            for line in lines:
+                yield line.rstrip("\n")
 
 
 def _aside(each: "Changed") -> str:
