@@ -36,10 +36,17 @@ class ScopeTold(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DepthTold(msgspec.Struct, frozen=True, kw_only=True):
-    """Links from a seed to the URL (null: not known), and --depth (null: none)."""
+    """Links from a seed to the URL (null: not known), and --depth (null: none).
+
+    A sitemap is no deeper than its seed, and so is what it lists.
+    """
 
     depth: _Count | None
     limit: _Count | None
+    sitemap: Annotated[
+        Literal["off", "add", "only"],
+        Meta(description="Whether sitemaps lead to URLs: beside links, or instead of them."),
+    ] = "off"
 
 
 class RobotsTold(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,11 +4,12 @@ What can be known without asking anyone is asked of the rooms that decide it in 
 comes then is seen in a crawl of that one URL (``visited``).
 """
 
+import contextlib
 import dataclasses
 import math
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from crawler.app import plan
 from crawler.checked import check
 from crawler.encoding import moment
 from crawler.errors import BadSetting
+from crawler.explained.roots import Roots
 from crawler.explained.telling import Telling
 from crawler.explained.visited import Visitor
 from crawler.explanation import (
@@ -41,9 +43,6 @@ from crawler.policy.urls import Canon
 from crawler.seeds import Seed, Seeds
 from crawler.settings import Settings
 
-TOLD = 5
-"""Seeds that are named."""
-
 PATIENCE = 10.0
 """Seconds that a pause (a Crawl-delay, say) may take, if nobody says more."""
 
@@ -54,17 +53,24 @@ NOTHING = Begun((), ())
 class Remembered:
     """What the state of a crawl says of it: nothing, where there is none (yet)."""
 
-    path: str
+    inquiry: Inquiry | None = None
     account: Account | None = None
     begun: Begun = NOTHING
 
     @classmethod
-    def of(cls, path: str | None, *, required: bool) -> "Remembered":
+    @contextlib.contextmanager
+    def opened(cls, path: str | None, *, required: bool) -> Iterator["Remembered"]:
         """Look into a state. Raises InputMissing if there is none and one is ``required``."""
         if path is None or (not required and not Path(path).exists()):
-            return cls("")
+            yield cls()
+            return
         with Inquiry(path) as inquiry:
-            return cls(path, inquiry.account(), inquiry.begun())
+            yield cls(inquiry, inquiry.account(), inquiry.begun())
+
+    @property
+    def path(self) -> str:
+        """Where the state is."""
+        return "" if self.inquiry is None else self.inquiry.path
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -76,10 +82,7 @@ class Remembered:
 
     def trail(self, url: str) -> Trail | None:
         """Return what is known of a canonical URL."""
-        if self.account is None:
-            return None
-        with Inquiry(self.path) as inquiry:
-            return inquiry.trail(url)
+        return None if self.inquiry is None else self.inquiry.trail(url)
 
 
 async def explain(
@@ -90,27 +93,29 @@ async def explain(
     What the state was begun with takes the place of settings, but for those ``given`` on the
     command line. With ``offline`` no one is asked anything. Raises CrawlError.
     """
-    remembered = Remembered.of(settings.state, required="state" in given)
-    begun, then = remembered.begun, remembered.settings
-    if then:
-        kept = {name: value for name, value in then.items() if name not in given}
-        if {"seeds", "input"} & {*given}:
-            begun = NOTHING
-            kept.pop("seeds", None)
-        else:
-            kept["input"] = None
-        settings = dataclasses.replace(settings, **kept)
+    with Remembered.opened(settings.state, required="state" in given) as remembered:
+        begun, then = remembered.begun, remembered.settings
+        if then:
+            kept = {name: value for name, value in then.items() if name not in given}
+            if {"seeds", "input"} & {*given}:
+                begun = NOTHING
+                kept.pop("seeds", None)
+            else:
+                kept["input"] = None
+            settings = dataclasses.replace(settings, **kept)
+        canon = Canon(settings.drop_params)
+        try:
+            url, normalised = urls.normalised(typed, canon)
+        except ValueError as error:
+            raise BadSetting(str(error)) from None
+        trail = remembered.trail(url)
     checked = check(settings)
-    canon = Canon(settings.drop_params)
-    try:
-        url, normalised = urls.normalised(typed, canon)
-    except ValueError as error:
-        raise BadSetting(str(error)) from None
-    seeds = await _seeds(settings, begun, canon, typed)
-    trail = remembered.trail(url)
-    planned = plan(checked, Past(seeds=list(seeds), widened=begun.widened))
-    scope = _scope(planned.scope, url, exempt=url in seeds or (trail is not None and trail.exempt))
-    depth = 0 if url in seeds else None if trail is None else trail.distance
+    roots = Roots(url, canon, settings.scope == "dir")
+    await _sow(roots, settings, begun, typed)
+    seeds = [seed.url for seed in roots.kept]
+    planned = plan(checked, Past(seeds=seeds, widened=begun.widened))
+    scope = _scope(planned.scope, url, exempt=roots.itself or (trail is not None and trail.exempt))
+    depth = 0 if roots.itself else None if trail is None else trail.distance
     otherwise = _otherwise(then, meant(checked))
     answer = None if trail is None or otherwise else trail.answer  # others ask for everything
     fetched = None if answer is None else answer.fetched
@@ -119,31 +124,31 @@ async def explain(
     told = Telling()
     if early is None and not offline:
         link = canon.of(url)
-        seed = next(iter(seeds)) if scope.seed is None else scope.seed
+        seed = scope.seed or seeds[0]
         target = Target(
             url,
             link.site,
             link.fp,
-            url if url in seeds else seed,
+            url if roots.itself else seed,
             None,
             least,
         )
         patience = settings.max_wait if "max_wait" in given else PATIENCE
-        visitor = Visitor(target, list(seeds.values()), _known(trail), patience)
+        visitor = Visitor(target, roots.kept, _known(trail), patience)
         told = Telling.of(target, await visitor.visit(checked, planned), planned, patience)
     account = remembered.account
     ends = [early] if early is not None else told.ends
     if account is not None and early is None and not otherwise:
-        ends = [*_standing(url, account, trail, seed=url in seeds), *ends]
+        ends = [*_standing(url, account, trail, seed=roots.itself), *ends]
     return Explanation(
         url=url,
         normalised=normalised,
         otherwise=otherwise,
-        seed=url in seeds,
-        seeds=list(seeds)[:TOLD],
-        n_seeds=len(seeds),
+        seed=roots.itself,
+        seeds=roots.named,
+        n_seeds=roots.count,
         scope=scope,
-        depth=DepthTold(depth=depth, limit=settings.depth),
+        depth=DepthTold(depth=depth, limit=settings.depth, sitemap=settings.sitemap),
         trap=traps.trap(url),
         robots=told.robots,
         budget=BudgetTold(
@@ -160,16 +165,17 @@ async def explain(
     )
 
 
-async def _seeds(settings: Settings, begun: Begun, canon: Canon, typed: str) -> dict[str, Seed]:
-    """Return the seeds by their canonical URLs; where there are none the URL is one itself."""
-    found = {url: Seed(url, None) for url in begun.seeds}
+async def _sow(roots: Roots, settings: Settings, begun: Begun, typed: str) -> None:
+    """Take the seeds in; where there are none the URL is one itself."""
+    for url in begun.seeds:
+        roots.take(Seed(url, None))
     texts = settings.seeds
     if not texts and settings.input is None:
-        texts = () if found else (typed,)
+        texts = () if roots.count else (typed,)
     if texts or settings.input is not None:
         async for batch in Seeds(texts, settings.input).batches():
-            found |= {canon.of(seed.url).url: seed for seed in batch}
-    return found
+            for seed in batch:
+                roots.take(seed)
 
 
 def _scope(scope: Scope, url: str, *, exempt: bool) -> ScopeTold:

@@ -3,6 +3,12 @@
 New URLs are kept in memory until there are many, and then written into the index in its own
 order, all at once: an index kept up row by row costs four times as much at a million URLs,
 and ever more beyond.
+
+Each time most of the index is touched, so that it costs more the larger it is: 1.5 µs of CPU for
+each new URL at one million, 4.5 at five, 8 at ten, and no more than as many single insertions. To
+visit a URL costs hundreds. It takes place beside the event loop, which waits for the interpreter
+as it always may: 5 ms. Tiers that are merged into one another would save half of that at ten
+million, and cost each look-up of a known URL a second search.
 """
 
 import sqlite3

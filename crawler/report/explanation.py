@@ -97,13 +97,22 @@ def _depth(told: Explanation) -> str:
     most = "no --depth" if limit is None else f"--depth {limit}"
     if depth is None:
         known = "no link to it was met" if told.state else "without a state that is not known"
-        refused = "; any link is too deep" if limit == 0 else ""
-        return f"{known}; {most}{refused}"
+        return f"{known}; {most}{_beyond(told)}"
     links = "1 link" if depth == 1 else f"{depth} links"
     if limit is not None and depth > limit:
         return f"{links} from a seed, too deep; {most}"
     end = "; its own links are not followed" if depth == limit else ""
     return f"{links} from a seed; {most}{end}"
+
+
+def _beyond(told: Explanation) -> str:
+    """Return what may yet lead to a URL where not every link does."""
+    if told.depth.sitemap == "only":
+        return "; only a sitemap may lead to it (--sitemap only)"
+    if told.depth.limit != 0:
+        return ""
+    listed = ", a sitemap may list it (--sitemap add)" if told.depth.sitemap == "add" else ""
+    return f"; any link is too deep{listed}"
 
 
 def _robots(robots: RobotsTold, of: int) -> str:

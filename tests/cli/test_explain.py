@@ -20,6 +20,7 @@ from crawler.encoding import encode
 from crawler.explained.decisions import explain as explained
 from crawler.explanation import Explanation
 from crawler.frontier import trail
+from crawler.frontier.inquiry import Inquiry
 from crawler.frontier.seen import pack
 from crawler.policy.scope import Scope
 from crawler.settings import Settings
@@ -267,6 +268,40 @@ def test_what_a_sitemap_may_list_is_not_too_deep() -> None:
     assert told(f"{seed}a", seed, **depths).end.reason == "depth"
     for sitemap in ("add", "only"):
         assert told(f"{seed}a", seed, sitemap=sitemap, **depths).end.type == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--depth", "0"], "; --depth 0; any link is too deep"),
+        (["--depth", "0", "--sitemap", "add"],
+         "; --depth 0; any link is too deep, a sitemap may list it (--sitemap add)"),
+        (["--depth", "0", "--sitemap", "only"],
+         "; --depth 0; only a sitemap may lead to it (--sitemap only)"),
+        (["--sitemap", "only"], "; no --depth; only a sitemap may lead to it (--sitemap only)"),
+        (["--depth", "1", "--sitemap", "add"], "; --depth 1"),
+    ],
+)  # fmt: skip
+def test_what_may_lead_to_a_url_of_unknown_depth(flags: list[str], words: str) -> None:
+    ran = explain("https://example.org/a", "https://example.org", "--offline", *flags)
+    assert rows(ran)["depth"] == [f"without a state that is not known{words}"]
+
+
+def test_a_state_is_looked_into_once(crawled: Crawled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run commits meanwhile would be half in the answer."""
+    opened: list[str] = []
+
+    class Once(Inquiry):
+        def __init__(self, path: str) -> None:
+            opened.append(path)
+            super().__init__(path)
+
+    monkeypatch.setattr("crawler.explained.decisions.Inquiry", Once)
+    found = told(f"{crawled.origin}/a", state=str(crawled.life.state), offline=True)
+
+    assert found.state is not None
+    assert found.state.known
+    assert len(opened) == 1
 
 
 def test_a_seed_is_exempt_from_the_scope_but_not_from_robots(origin: str) -> None:
