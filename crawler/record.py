@@ -227,8 +227,9 @@ class GoneRecord(Record, frozen=True, kw_only=True):
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": "pass"}):
     """The run's last record; ``discovered`` equals the sum of the six that follow it.
 
-    ``changes`` counts pages by what they are against the pass before, and ``unconfirmed`` the
-    known pages that the pass has not met, without having seen enough to call them gone.
+    ``changes`` counts pages, and redirects that have changed, by what they are against what
+    answered before, and ``unconfirmed`` the known pages that the pass has not met, without having
+    seen enough to call them gone.
     """
 
     v: _Version = SCHEMA_VERSION
@@ -247,7 +248,7 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
         int, Meta(description="Known pages that the pass has not met, perhaps gone.", ge=0)
     ] = 0
     changes: Annotated[
-        dict[str, int], Meta(description="Pages by what they are against the pass before.")
+        dict[str, int], Meta(description="Answers by what they are against those before.")
     ] = {}
     errors: Annotated[dict[str, int], Meta(description="Errors by class.")]
     skips: Annotated[dict[str, int], Meta(description="Skips by reason.")]

@@ -302,7 +302,7 @@ class Crew:
             Verdict.FAILED,
             status=failed.status,
             why=failed.fault,
-            replay=lease.known is not None and not news.ended(failed),
+            replay=lease.known is not None,
             unsure=retry.unsure(failed),
         )
         return Done(settled, self._told(settled, line), failed)

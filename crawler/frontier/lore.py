@@ -14,7 +14,6 @@ from crawler.frontier.state import State
 from crawler.frontier.trail import ended
 from crawler.frontier.whole import stamp
 from crawler.model import Change, Gone, Known, Reason, Settled, Verdict
-from crawler.policy import news
 
 Row = tuple[Any, ...]
 
@@ -131,7 +130,7 @@ class Lore:
         if self._this.number > 1:
             self._db.executemany(_CHANGE, self._changes(settled))
             self._db.executemany(_FORMER, self._turns(settled))
-            gone = [(row,) for each, row in settled if _gone(each)]
+            gone = [(row,) for each, row in settled if each.verdict is Verdict.GONE]
             self._db.executemany("DELETE FROM page WHERE id = ?", gone)
         self._db.executemany(
             "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pages
@@ -195,12 +194,6 @@ class Lore:
                 same and (known.status == each.status or each.verdict is Verdict.FETCHED)
             ):
                 yield row, self._this.number, before, known.status, known.why
-
-
-def _gone(settled: Settled) -> bool:
-    """Whether nothing is left of a page, or of a redirect, of which that is told as an error."""
-    dead = settled.verdict is Verdict.FAILED and news.ended(settled)
-    return dead or settled.verdict is Verdict.GONE
 
 
 def _short(validator: str | None) -> str | None:

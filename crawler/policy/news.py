@@ -77,14 +77,9 @@ def unchanged(lease: Lease, outcome: Outcome) -> bool:
     )
 
 
-def ended(end: Failed | Settled) -> bool:
-    """Whether a server says that there is nothing any more: what there was leads nowhere."""
-    return end.status in GONE
-
-
 def gone(lease: Lease, failed: Failed) -> bool:
     """Whether a failure is the end of a page, or a redirect, that there was."""
-    return ended(failed) and before(lease) is not None
+    return failed.status in GONE and before(lease) is not None
 
 
 def same_end(settled: Settled) -> bool:

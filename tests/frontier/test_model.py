@@ -304,8 +304,7 @@ class Counter(RuleBasedStateMachine):
         self, before: Answer | None, settled: Settled, links: Sequence[Link]
     ) -> Answer | None:
         """Return what is remembered of a URL after a settlement."""
-        dead = settled.verdict is Verdict.FAILED and settled.status in (404, 410)
-        if dead or settled.verdict is Verdict.GONE:
+        if settled.verdict is Verdict.GONE:
             return None
         if settled.verdict not in (Verdict.FETCHED, Verdict.REDIRECTED):
             return before
