@@ -205,6 +205,8 @@ class Loans:
                 "next = CASE WHEN next IS NOT NULL THEN ?2 END WHERE id = ?3",
                 (delay, now + block, self.row(name)),
             )
+            if site is not None:
+                self._tidy(site)
 
     def tidy(self, names: set[str]) -> None:
         """Put sites, those of them that are held, where their state says."""
@@ -283,7 +285,9 @@ class Loans:
 
     def _tidy(self, site: _Site) -> None:
         """Put a held site where its state says: hungry, or free again."""
-        if not site.out and (site.leaving or not (site.more and site.open)):
+        # Who is blocked, with nothing out, would keep a place until then: nobody gives it back.
+        leaving = site.leaving or site.due > self._now()
+        if not site.out and (leaving or not (site.more and site.open)):
             del self._held[site.name]
             self._hungry.pop(site.name, None)
             self._open -= not site.open

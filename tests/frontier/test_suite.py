@@ -184,6 +184,21 @@ async def test_a_site_of_which_nothing_can_be_lent_makes_way(opened: Opened) -> 
         assert {first, second} == {"a/1", "b/1"}
 
 
+async def test_a_site_that_is_blocked_while_a_level_waits_makes_way(opened: Opened) -> None:
+    """What was found is deeper than what is tried again: there is nothing to lend."""
+    async with opened(by_level=True) as desk:
+        await desk.add("a/1", "b/1")
+        await desk.claim(sites=1)
+        settled = Settled(desk.leases["a/1"], None, again=1.0, found=[link("a/2")])
+        await desk.frontier.settle([settled], ())
+        await desk.frontier.pace([("a", 1.0, 30.0)])
+        assert (await desk.tally()).due == 0.0
+        assert await desk.claim(sites=1) == ["b/1"]
+        await desk.end("b/1")
+        desk.clock.advance(30.0)
+        assert await desk.claim(sites=1) == ["a/1"]
+
+
 # Settling
 
 
