@@ -1,6 +1,6 @@
 """The seeds that are kept say of a URL what all of them do."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crawler.explained import roots
@@ -43,6 +43,7 @@ def scope(kind: Kind, among: list[str]) -> Scope:
     return made
 
 
+@settings(deadline=None)  # the first of them reads the public suffix list
 @given(st.sampled_from(URLS), kinds, seeds)
 def test_those_that_are_kept_say_what_all_say(url: str, kind: Kind, among: list[Seed]) -> None:
     found, every = sown(url, kind, among), [seed.url for seed in among]
