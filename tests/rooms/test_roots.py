@@ -3,10 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crawler.choices import ScopeKind
 from crawler.explained import roots
 from crawler.explained.roots import Roots
 from crawler.policy import urls
-from crawler.policy.scope import Kind, Scope, same_domain
+from crawler.policy.scope import Scope, same_domain
 from crawler.policy.urls import Canon
 from crawler.seeds import Seed
 
@@ -26,17 +27,17 @@ seeds = st.lists(
     ),
     max_size=12,
 )
-kinds: st.SearchStrategy[Kind] = st.sampled_from(["page", "dir", "host", "domain", "any"])
+kinds: st.SearchStrategy[ScopeKind] = st.sampled_from(["page", "dir", "host", "domain", "any"])
 
 
-def sown(url: str, kind: Kind, among: list[Seed]) -> Roots:
+def sown(url: str, kind: ScopeKind, among: list[Seed]) -> Roots:
     found = Roots(url, Canon(()), kind == "dir")
     for seed in among:
         found.take(seed)
     return found
 
 
-def scope(kind: Kind, among: list[str]) -> Scope:
+def scope(kind: ScopeKind, among: list[str]) -> Scope:
     made = Scope(kind)
     for url in among:
         made.widen(url)
@@ -45,7 +46,7 @@ def scope(kind: Kind, among: list[str]) -> Scope:
 
 @settings(deadline=None)  # the first of them reads the public suffix list
 @given(st.sampled_from(URLS), kinds, seeds)
-def test_those_that_are_kept_say_what_all_say(url: str, kind: Kind, among: list[Seed]) -> None:
+def test_those_that_are_kept_say_what_all_say(url: str, kind: ScopeKind, among: list[Seed]) -> None:
     found, every = sown(url, kind, among), [seed.url for seed in among]
 
     kept = [seed.url for seed in found.kept]
