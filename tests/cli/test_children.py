@@ -82,10 +82,16 @@ def test_bombs_in_the_middle_of_a_crawl_are_one_record_each(web: Web, deadline: 
     assert len(ends) == PAGES + 5
     bad = {url.rpartition("/")[2]: (kind, why) for url, kind, why in result["records"]
            if "/bomb/" in url}  # fmt: skip
-    # Each is read in the end, or takes too long, or was cut at --max-size.
-    late = f"reading the page took more than {deadline:g} s"
-    assert {why for _, why in bad.values()} <= {None, late}
-    assert bad["formatting"] == ("error", late)
+    # Each is read in the end, or was cut at --max-size, or takes too much: on a quick machine the
+    # one that swells has used up its memory before its time.
+    too_much = {
+        f"reading the page took more than {deadline:g} s",
+        "reading the page took too much memory (Can't parse HTML.)",
+    }
+    assert {why for _, why in bad.values()} <= {None, *too_much}
+    kind, why = bad["formatting"]
+    assert kind == "error"
+    assert why in too_much
     healthy = [kind for url, kind, _ in result["records"] if "/bomb/" not in url]
     assert healthy == ["page"] * PAGES
     print(f"peak +{(result['peak'] - calm['peak']) / 1024:.0f} MiB, "
