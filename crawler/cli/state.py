@@ -19,7 +19,8 @@ QUESTIONS = "passes | links out URL | links in URL | broken | redirects | orphan
 @click.option("--sql", metavar="QUERY",
               help="Ask the file in SQL: tables url, site, page, link, pass, change, former, "
               "output, asked, seen; the README has their columns. It only looks.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line; without a "
+              "question 'type' tells account, site and pass apart.")  # fmt: skip
 def state(file: str, question: tuple[str, ...], sql: str | None, as_json: bool) -> int:
     """Show how far the crawl in a state FILE is, or answer a question about it.
 
@@ -81,12 +82,14 @@ def _overview(inquiry: "Inquiry", *, as_json: bool) -> Iterator[str]:
     account = inquiry.account()
     if as_json:
         yield _json(_facts(account))
-    else:
-        yield from _account(inquiry.path, account)
-    yield from _lines(inquiry.sites(), as_json=as_json)
-    if account.run > 1 and not as_json:
+        yield from _objects(inquiry.sites(), type="site")
+        yield from _objects(inquiry.passes(), type="pass")
+        return
+    yield from _account(inquiry.path, account)
+    yield from _lines(inquiry.sites(), as_json=False)
+    if account.run > 1:
         yield ""
-        yield from _lines(inquiry.passes(), as_json=as_json)
+        yield from _lines(inquiry.passes(), as_json=False)
 
 
 def _facts(account: "Account") -> dict[str, Any]:
@@ -94,6 +97,7 @@ def _facts(account: "Account") -> dict[str, Any]:
 
     tally = account.tally
     return {
+        "type": "account",
         "pass": account.run,
         "started": moment(account.started),
         "ended": account.ended,
@@ -133,14 +137,18 @@ def _account(path: str, account: "Account") -> Iterator[str]:
 def _lines(answer: "Answer", *, as_json: bool) -> Iterator[str]:
     """Return rows as JSON objects, or as columns separated by tabs under their names."""
     if as_json:
-        for row in answer.rows:
-            yield _json(dict(zip(answer.columns, map(_plain, row), strict=True)))
+        yield from _objects(answer)
         return
     from crawler.report import safe
 
     yield "\t".join(map(safe, answer.columns))
     for row in answer.rows:
         yield "\t".join(safe(_text(value)) for value in row)
+
+
+def _objects(answer: "Answer", **head: str) -> Iterator[str]:
+    for row in answer.rows:
+        yield _json(head | dict(zip(answer.columns, map(_plain, row), strict=True)))
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -92,17 +92,18 @@ def test_the_account_of_a_finished_crawl(life: Life) -> None:
 
 
 def test_the_account_as_json(life: Life) -> None:
-    account, site = objects(life)
+    account, site, one = objects(life)
 
     assert account | {"started": "", "asked": {}} == {
-        "pass": 1, "started": "", "ended": "drained", "discovered": 10, "fetched": 5,
+        "type": "account", "pass": 1, "started": "", "ended": "drained", "discovered": 10, "fetched": 5,
         "redirected": 2, "failed": 2, "skipped": 1, "gone": 0, "left": 0,
         "errors": {"http_4xx": 1, "http_5xx": 1},
         "skips": {"robots": 1}, "asked": {}, "outputs": {str(life.out): life.out.stat().st_size},
     }  # fmt: skip
     assert account["asked"]["URL"] == " ".join(life.seeds)
     assert account["asked"]["--output"] == str(life.out)
-    assert (site["pages"], site["left"], site["delay"]) == (5, 0, 0.0)
+    assert (site["type"], site["pages"], site["left"], site["delay"]) == ("site", 5, 0, 0.0)
+    assert one == {"type": "pass", **objects(life, "passes")[0]}
 
 
 def test_links(life: Life) -> None:
