@@ -87,6 +87,7 @@ def summary(result: Result, run: int) -> SummaryRecord:
         items=stats.items,
         dropped=stats.dropped,
         field_errors=stats.field_errors,
+        not_found=stats.not_found,
     )
 
 

@@ -223,12 +223,14 @@ class Taken(msgspec.Struct, frozen=True, array_like=True):
     """What came of taking items and fields out of a page, for the account.
 
     ``items`` were made and ``dropped`` were not, for want of a required field; ``errors``
-    are the page's field errors in words.
+    are the page's field errors in words. ``looked`` names the fields that were looked for:
+    whether anything was there, in one item at least.
     """
 
     items: int = 0
     dropped: int = 0
     errors: Mapping[str, str] = {}
+    looked: Mapping[str, bool] = {}
 
 
 class Parsed(msgspec.Struct, frozen=True, array_like=True, tag="parsed"):

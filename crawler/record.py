@@ -262,6 +262,10 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
         int, Meta(description="Items not made, for want of a required field.", ge=0)
     ] = 0
     field_errors: Annotated[int, Meta(description="Pages with field errors.", ge=0)] = 0
+    not_found: Annotated[
+        dict[str, int],
+        Meta(description="Fields that were on no page: on how many they were looked for."),
+    ] = {}
 
 
 def common(target: Target, run: int, at: float) -> dict[str, Any]:

@@ -66,16 +66,28 @@ class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
         """Return the records of the items; ``shared`` are the keys of the page's as well."""
         return [item(each.index, each.fields, each.field_errors, shared) for each in self.items]
 
-    @property
-    def taken(self) -> Taken:
-        """The same for the account."""
+    def taken(self, looked: Mapping[str, bool] | None = None) -> Taken:
+        """Return the same for the account.
+
+        Where it is not known which fields were ``looked`` for, those that have a value were found.
+        """
         errors = dict(self.field_errors)
         for each in self.items:
             errors |= {f"items[{each.index}].{at}": why for at, why in each.field_errors.items()}
-        return Taken(len(self.items), self.dropped, errors)
+        there = self._there() if looked is None else looked
+        return Taken(len(self.items), self.dropped, errors, there)
+
+    def _there(self) -> dict[str, bool]:
+        kept = [self.fields or _EMPTY, *(each.fields for each in self.items)]
+        found = [
+            name for each in kept for name, value in _values(each).items() if value not in _EMPTIES
+        ]
+        return dict.fromkeys(found, True)
 
 
 _EMPTY: Final = Raw(b"{}")
+_EMPTIES: Final = (Raw(b"null"), Raw(b"[]"))
+_values = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode = msgspec.json.Decoder(Selected).decode
 
 

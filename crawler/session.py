@@ -152,6 +152,9 @@ async def _run(
         making = checked.selection.makes_items
         told = report_summary.lines(summary, before, makes_items=making)
         progress.around("\n".join(told), last=True)
+    else:
+        for line in report_summary.not_found(summary):
+            log.warning("%s", line)
     if error is not None and not isinstance(error, CrawlError):
         return _traced(error), summary
     return endings.of_crawl(result, error, checked.rules), summary

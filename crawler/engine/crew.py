@@ -31,6 +31,7 @@ from crawler.model import (
     Parsed,
     Refusal,
     Settled,
+    Taken,
     Target,
     Verdict,
 )
@@ -41,7 +42,7 @@ from crawler.policy.site import Visit
 from crawler.policy.urls import Canon
 from crawler.policy.verdict import Hop
 from crawler.ports import Fetcher, Parser
-from crawler.selected import unpack
+from crawler.selected import Selected, unpack
 
 log = logging.getLogger(__name__)
 
@@ -248,22 +249,15 @@ class Crew:
             change=Change.UNCHANGED,
             replay=True,
         )
+        kept = _kept(lease)
         if self.shared.only_changes:
-            return Done(settled)
+            return Done(settled, taken=Taken(looked=kept.taken().looked) if kept else None)
         page = Page(lease.target, fetched, lease.attempt + 1, time.time())
-        known = lease.known
-        if known is None or known.selected is None:
+        if kept is None:
             return Done(settled, (record.unchanged(page, self.shared.run, {}),))
-        try:
-            selected = unpack(known.selected)
-        except ValueError:
-            raise StateUnusable(
-                f"the state is damaged (what was selected of {lease.target.url} is not what it "
-                "was): bring back a copy, or move it and its outputs away and start again"
-            ) from None
-        line = record.unchanged(page, self.shared.run, selected.keys())
-        items = selected.lines(record.common(lease.target, self.shared.run, page.at))
-        return Done(settled, (line, *items), taken=selected.taken)
+        line = record.unchanged(page, self.shared.run, kept.keys())
+        items = kept.lines(record.common(lease.target, self.shared.run, page.at))
+        return Done(settled, (line, *items), taken=kept.taken())
 
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)
@@ -323,6 +317,19 @@ class Crew:
         log.error("unexpected error at %s", lease.target.url, exc_info=error)
         self.shared.stats.bugs += 1
         return Failed(Fault.INTERNAL, f"{type(error).__name__}: {error}", lasting=True)
+
+
+def _kept(lease: Lease) -> Selected | None:
+    """Return what was selected of a page on a pass before, where there was anything."""
+    if lease.known is None or lease.known.selected is None:
+        return None
+    try:
+        return unpack(lease.known.selected)
+    except ValueError:
+        raise StateUnusable(
+            f"the state is damaged (what was selected of {lease.target.url} is not what it "
+            "was): bring back a copy, or move it and its outputs away and start again"
+        ) from None
 
 
 def _now() -> float:

@@ -186,6 +186,8 @@ class Settle:
         stats = self.shared.stats
         stats.items += taken.items
         stats.dropped += taken.dropped
+        stats.looked.update(taken.looked.keys())
+        stats.found.update(name for name, there in taken.looked.items() if there)
         if not taken.errors:
             return
         stats.field_errors += 1

@@ -81,6 +81,8 @@ class Statistics:
     ``requests`` includes robots.txt; ``bugs`` are errors of class ``internal``; ``wakes``,
     ``claims`` and ``commits`` tell how much the engine works for a page. ``items`` were made,
     ``dropped`` lacked a required field; ``field_errors`` counts the pages that have some.
+    ``looked`` counts the pages that a field was looked for on, ``found`` are those fields that
+    were there.
     """
 
     started: float = 0.0
@@ -94,6 +96,8 @@ class Statistics:
     items: int = 0
     dropped: int = 0
     field_errors: int = 0
+    looked: Counter[str] = field(default_factory=Counter)
+    found: set[str] = field(default_factory=set)
     errors: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
     gone: Counter[str] = field(default_factory=Counter)
@@ -101,6 +105,11 @@ class Statistics:
     refused: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)
     seeds: SeedEnds = field(default_factory=SeedEnds)
+
+    @property
+    def not_found(self) -> dict[str, int]:
+        """The fields that were on no page, and how many pages they were looked for on."""
+        return {name: pages for name, pages in self.looked.items() if name not in self.found}
 
     def recall(self, past: Past) -> None:
         """Count what ended before this run."""

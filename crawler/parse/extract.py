@@ -15,7 +15,7 @@ from crawler import selected
 from crawler.encoding import encode
 from crawler.parse import function, html
 from crawler.parse.document import Document
-from crawler.parse.fields import Errors, Fields
+from crawler.parse.fields import Errors, Fields, Looked
 from crawler.parse.selector import Selector
 from crawler.recipe.model import Query, Recipe, Section
 from crawler.selected import NONE, Selected
@@ -43,14 +43,16 @@ class Item:
 class Extract:
     """What was taken: the page's ``fields`` (None: it has none) and ``errors``, ``items``.
 
-    ``dropped`` counts items without a required field, which ``errors`` tell of. ``links``
-    are the references to follow, as written (None: all those of the page).
+    ``dropped`` counts items without a required field, which ``errors`` tell of. ``looked``
+    says of each field of the recipe whether anything was there. ``links`` are the references
+    to follow, as written (None: all those of the page).
     """
 
     fields: dict[str, Any] | None = None
     errors: Errors = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     dropped: int = 0
+    looked: Looked = field(default_factory=dict)
     links: list[str] | None = None
 
     def selected(self, shared: dict[str, Any]) -> Selected:
@@ -138,14 +140,14 @@ class _Section:
         if self._fields is None:
             return
         if self._each is None:
-            taken.fields, _ = self._fields.read(document, None, taken.errors)
+            taken.fields, _ = self._fields.read(document, None, taken.errors, looked=taken.looked)
             return
         for index, element in enumerate(self._each.all(document.tree, None)):
             if len(taken.items) == MOST_ITEMS:
                 taken.errors["items"] = f"more than {MOST_ITEMS:,} items of a page"
                 break
             errors: Errors = {}
-            fields, whole = self._fields.read(document, element, errors)
+            fields, whole = self._fields.read(document, element, errors, looked=taken.looked)
             if whole:
                 taken.items.append(Item(index, fields, errors))
             else:

@@ -21,6 +21,9 @@ from crawler.recipe.model import Field
 Errors = dict[str, str]
 """What went wrong, by the place of the value: ``price``, ``seller.name``, ``sizes[2]``."""
 
+Looked = dict[str, bool]
+"""The fields that were looked for, and whether anything was there: once is enough."""
+
 _NOTHING: Final = object()
 _TAKEN = {"date": ("datetime", "content"), "url": ("href", "src", "action", "data", "content")}
 """Attributes that a type reads where the selector names none; then the text."""
@@ -33,18 +36,26 @@ class Fields:
         self._fields = [_Value(field) for field in fields]
 
     def read(
-        self, document: Document, element: LexborNode | None, errors: Errors, where: str = ""
+        self,
+        document: Document,
+        element: LexborNode | None,
+        errors: Errors,
+        where: str = "",
+        looked: Looked | None = None,
     ) -> tuple[dict[str, Any], bool]:
         """Return the values by name, and whether every required one is there.
 
         ``element`` is searched, or the whole page if it is None; ``where`` goes before
-        the names in ``errors``.
+        the names in ``errors``. What cannot be read is there, and has an error.
         """
         found = {}
         whole = True
         for each in self._fields:
             value = each.read(document, element, errors, where)
-            if value is _NOTHING:
+            nothing = value is _NOTHING
+            if looked is not None and not looked.get(each.name):
+                looked[each.name] = not nothing or f"{where}{each.name}" in errors
+            if nothing:
                 value = each.substitute
                 if each.required:
                     whole = False

@@ -118,7 +118,7 @@ class Reader:
             self._extractor.call(document, extract)  # the last to see the tree: it may change it
             shared = common(page.target, self._reading.run, page.at)
             selected = extract.selected(shared)
-            lines, taken = selected.lines(shared), selected.taken
+            lines, taken = selected.lines(shared), selected.taken(extract.looked)
             more = more | selected.keys()
             if self._reading.keep:
                 from crawler.selected import pack

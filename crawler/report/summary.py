@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from crawler.account import Tally
 from crawler.model import Change
 from crawler.record import SummaryRecord
+from crawler.report import safe
 
 _ENDS = {
     "drained": "nothing left to do",
@@ -46,6 +47,7 @@ def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False)
         f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]
+    told[1:1] = not_found(summary)
     if makes_items or summary.items or summary.dropped or summary.field_errors:
         told.insert(1, _taken(summary))
     if summary.refused:
@@ -54,6 +56,14 @@ def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False)
     if summary.pass_ > 1:
         told.insert(1, news(summary))
     return told
+
+
+def not_found(summary: SummaryRecord) -> list[str]:
+    """Return a line for each field that was on no page."""
+    return [
+        f"field {safe(name)}: on none of {_count(pages, 'page')}"
+        for name, pages in summary.not_found.items()
+    ]
 
 
 def _taken(summary: SummaryRecord) -> str:

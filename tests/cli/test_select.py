@@ -158,6 +158,25 @@ def test_notes_are_told_in_json_too(web: Web) -> None:
     assert json.loads(line)["notes"] == ["p:foo\n ^"]
 
 
+def test_a_field_that_is_on_no_page_is_told_at_the_end(web: Web) -> None:
+    origin = web.pages({"/": ["/2"], "/2": []})
+    flags = (origin, "-s", "price:float=.prise", "-s", "link=a", "--emit", "summary")
+    told = "field price: on none of 2 pages"
+
+    ran = crawl(*flags)
+    assert ran.err == f"crawler: warning: {told}\n"
+    assert ran.of("summary")[0]["not_found"] == {"price": 2}
+    assert f"\n{told}\n" in (loud := crawl(*flags, "-v").err)
+    assert loud.count("price") == 1
+    assert crawl(*flags, "-q").err == ""
+    assert crawl(*flags[:1], *flags[3:]).err == ""
+
+    assert crawl(origin, "--each", ".none", "-s", "x=i").err == ""
+    assert crawl(origin, "--each", "a", "-s", "x=i").err == (
+        "crawler: warning: field x: on none of 1 page\n"
+    )
+
+
 def test_a_dropped_item_is_told_of_once_and_counted(web: Web, tmp_path: Path) -> None:
     bodies = {"/": "<a href=/2>2</a><li><b>1</b><li>", "/2": "<li><li><b>2</b>"}
 

@@ -95,8 +95,8 @@ def test_the_account_as_json(life: Life) -> None:
     account, site, one = objects(life)
 
     assert account | {"started": "", "asked": {}} == {
-        "type": "account", "pass": 1, "started": "", "ended": "drained", "discovered": 10, "fetched": 5,
-        "redirected": 2, "failed": 2, "skipped": 1, "gone": 0, "left": 0,
+        "type": "account", "pass": 1, "started": "", "ended": "drained", "discovered": 10,
+        "fetched": 5, "redirected": 2, "failed": 2, "skipped": 1, "gone": 0, "left": 0,
         "errors": {"http_4xx": 1, "http_5xx": 1},
         "skips": {"robots": 1}, "asked": {}, "outputs": {str(life.out): life.out.stat().st_size},
     }  # fmt: skip

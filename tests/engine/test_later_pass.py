@@ -95,6 +95,7 @@ def test_only_what_is_otherwise_than_before_is_told() -> None:
     assert result.tally.fetched == 3
 
 
+
 @pytest.mark.parametrize("spoilt", [b"", b"[]", b"x", zlib.compress(b"{" + b" " * 9_000_000)])
 def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: bytes) -> None:
     known = {FIRST: replace(ASKED_BEFORE[FIRST], selected=spoilt)}
@@ -102,6 +103,26 @@ def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: byt
 
     assert isinstance(result.error, StateUnusable)
     assert str(result.error).startswith(f"the state is damaged (what was selected of {FIRST} is")
+
+
+@pytest.mark.parametrize("only_changes", [False, True])
+def test_a_field_that_a_page_has_as_it_was_is_not_missing(only_changes: bool) -> None:
+    """On the one page that was read anew there is none of these fields."""
+    read = Parsed((), taken=Taken(looked=dict.fromkeys(("price", "n", "none", "old"), False)))
+    kept = Selected(Raw(b'{"price":7.5,"none":null,"old":[]}'), items=[Item(0, Raw(b'{"n":1}'))])
+    known = {FIRST: Known(page=True, digest=b"1", etag='"1"', selected=pack(kept))}
+
+    async def take(each: Page) -> Parsed:
+        return read
+
+    async def main() -> Result:
+        web = MemoryWeb(lambda url: answer(url, 304) if url == FIRST else page(url))
+        made = rig(web, known=known, past=Past(run=2), only_changes=only_changes)
+        made.crawl._crew.parser.parse = take  # type: ignore[method-assign]
+        return await made.run(FIRST, SECOND)
+
+    stats = virtual.run(main()).stats
+    assert stats.not_found == {"none": 1, "old": 1}
 
 
 def test_a_304_to_one_who_did_not_ask_for_it_is_an_error() -> None:

@@ -124,7 +124,8 @@ def test_items_have_fields_relative_to_their_match() -> None:
         (n, {"t": f"B{n}", "id": f"i{n}", "no": None, "up": "s", "own": f"B{n}", "li": "s"})
         for n in range(3)
     ]
-    assert parsed.taken == Taken(3)
+    looked = {"t": True, "id": True, "no": False, "up": True, "own": True, "li": True}
+    assert parsed.taken == Taken(3, looked=looked)
     first, *items = records(parsed)
     shared = ("v", "url", "pass", "at", "depth", "via", "seed", "meta")
     assert all(item[key] == first[key] for item in items for key in shared)
@@ -143,6 +144,27 @@ def test_an_item_without_a_required_field_is_dropped_and_told_of() -> None:
     }
     assert parsed.taken is not None
     assert (parsed.taken.items, parsed.taken.dropped) == (2, 2)
+
+
+def test_what_was_looked_for_was_there_or_not_whatever_stands_in_for_it() -> None:
+    body = "<p><b>x</b><p><i>y</i>"
+    page = toml.recipe(
+        b'[fields]\nd = {css = ".no", default = "z"}\nn = {css = "b", type = "int"}\n'
+        b'yes = {css = ".no", type = "bool"}\n"l[]" = ".no"\n"m[]" = "b, i"\n'
+        b'o = {css = "p", fields = {b = "b", no = ".no"}}', "r",
+    )  # fmt: skip
+    items = toml.recipe(
+        b'each = "p"\n[fields]\nb = {css = "b", required = true}\ni = "i"\nno = ".no"', "r"
+    )
+
+    def looked(recipe: Recipe) -> object:
+        taken = read(body, recipe).taken
+        return None if taken is None else taken.looked
+
+    there = {"d": False, "n": True, "yes": False, "l": False, "m": True, "o": True}
+    assert looked(page) == there
+    assert looked(items) == {"b": True, "i": True, "no": False}
+    assert looked(flags.recipe(["b=b"], ".none")) == {}
 
 
 def test_of_many_dropped_items_a_few_are_told_of() -> None:
@@ -284,7 +306,8 @@ def test_what_records_hold_is_kept_where_there_is_a_state(monkeypatch: pytest.Mo
         assert {key: first[key] for key in ("fields", "field_errors") if key in first} == {
             key: json.loads(encode(value)) for key, value in kept.keys().items()
         }
-        assert kept.taken == parsed.taken
+        assert parsed.taken is not None
+        assert kept.taken(parsed.taken.looked) == parsed.taken
         shared = record.common(Target(URL, "shop.example", 1, URL), 1, 0.0)
         assert kept.lines(shared) == parsed.lines[1:]
         assert len(items) == len(kept.items)
