@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from crawler.cli.complaint import complain
 from crawler.cli.completion import completion, join_flags
 from crawler.cli.config import config
 from crawler.cli.crawl import crawl
@@ -90,10 +91,10 @@ def _run() -> int:
         where = getattr(error, "ctx", None)
         path = where.command_path if where is not None else "crawler"
         told = " ".join(map(str.strip, error.format_message().splitlines()))
-        click.echo(f"crawler: {told} (see {path} --help)", err=True)
+        complain(f"{told} (see {path} --help)")
         return int(error.exit_code)
     except CrawlError as error:
-        click.echo(f"crawler: {error}", err=True)
+        complain(str(error), getattr(error, "__notes__", ()))
         return error.exit
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED
@@ -101,5 +102,5 @@ def _run() -> int:
         import traceback
 
         traceback.print_exc()
-        click.echo("crawler: unexpected error, please report it", err=True)
+        complain("unexpected error, please report it")
         return Exit.SOFTWARE

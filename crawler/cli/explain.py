@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from crawler import settings as s
+from crawler.cli.complaint import complain
 from crawler.cli.configured import Configured, blame
 from crawler.cli.crawl import crawl, make
 from crawler.errors import BadSetting, CrawlError, Exit
@@ -103,7 +104,7 @@ def explain(ctx: click.Context, /, *, url: str, offline: bool, as_json: bool, **
     except BrokenPipeError:
         return Exit.READER_CLOSED
     except OSError as error:
-        click.echo(f"crawler: writing failed: {(error.strerror or str(error)).lower()}", err=True)
+        complain(f"writing failed: {(error.strerror or str(error)).lower()}")
         return Exit.IO_ERROR
     except CrawlError as error:
         raise (blame(ctx, error) if isinstance(error, BadSetting) else error) from None

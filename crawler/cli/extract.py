@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from crawler import settings as s
+from crawler.cli.complaint import complain
 from crawler.cli.extracting import extracting
 from crawler.cli.units import NAMES, Verb
 from crawler.cli.units import files as complete_files
@@ -46,7 +47,7 @@ def extract(files: tuple[str, ...], url: str | None, **flags: Any) -> int:
     except BrokenPipeError:
         return Exit.READER_CLOSED
     except OSError as error:
-        _say(f"writing failed: {str(error.strerror).lower()}")
+        complain(f"writing failed: {str(error.strerror).lower()}")
         return Exit.IO_ERROR
 
 
@@ -67,14 +68,11 @@ def _write(saved: "Saved", file: str) -> int:
 
 
 def _tell(error: "CrawlError") -> int:
-    _say(str(error))
-    for note in getattr(error, "__notes__", ()):
-        for line in note.split("\n"):
-            _say(line, "    ")
+    complain(str(error), getattr(error, "__notes__", ()))
     return int(error.exit)
 
 
-def _say(text: str, before: str = "crawler: ") -> None:
+def _say(text: str) -> None:
     from crawler.report import safe
 
-    click.echo(before + safe(text.replace("\n", " ")), err=True)
+    click.echo("crawler: " + safe(text.replace("\n", " ")), err=True)

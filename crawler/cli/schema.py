@@ -2,6 +2,7 @@
 
 import click
 
+from crawler.cli.complaint import complain
 from crawler.cli.units import Verb
 from crawler.settings import RECORD_TYPES
 
@@ -30,6 +31,6 @@ def schema(type: str | None) -> int:  # noqa: A002 - the argument's name in mess
     except BrokenPipeError:
         return 141
     except OSError as error:
-        click.echo(f"crawler: writing the schema failed: {str(error.strerror).lower()}", err=True)
+        complain(f"writing the schema failed: {str(error.strerror).lower()}")
         return 74
     return 0

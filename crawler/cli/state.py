@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from crawler.cli.complaint import complain
 from crawler.cli.units import Verb, files
 
 if TYPE_CHECKING:
@@ -53,10 +54,10 @@ def tell(file: str, lines: "Callable[[Inquiry], Iterator[str]]") -> int:
     except BrokenPipeError:
         return 141
     except OSError as error:
-        click.echo(f"crawler: writing the answer failed: {str(error.strerror).lower()}", err=True)
+        complain(f"writing the answer failed: {str(error.strerror).lower()}")
         return 74
     except CrawlError as error:
-        click.echo(f"crawler: {error}", err=True)
+        complain(str(error))
         return int(error.exit)
     return 0
 

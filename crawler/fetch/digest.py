@@ -136,6 +136,12 @@ def _best(headers: Iterable[str]) -> dict[str, str] | None:
     return best
 
 
+def schemes(headers: Iterable[str]) -> set[str]:
+    """Return the schemes that WWW-Authenticate ``headers`` ask for, in lower case."""
+    matches = (each for header in headers for each in _PART.finditer(header[:_LONGEST_CHALLENGE]))
+    return {each[1].lower() for each in matches if each[2] is None and each[3] is None}
+
+
 def _challenges(header: str) -> list[dict[str, str]]:
     """Return the parameters of each Digest challenge in one header."""
     found: list[dict[str, str]] = []

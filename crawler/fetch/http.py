@@ -22,7 +22,7 @@ from crawler.fetch import faults, proxies
 from crawler.fetch.addresses import Dial, Trust, dialling, guarded_socket
 from crawler.fetch.connection import Connector
 from crawler.fetch.credentials import Credentials
-from crawler.fetch.digest import Digest
+from crawler.fetch.digest import Digest, schemes
 from crawler.fetch.exchange import Exchange
 from crawler.fetch.jar import Jar
 from crawler.fetch.proxies import Proxies, Proxy
@@ -172,7 +172,10 @@ class HttpFetcher:
                 wanted = self._wire.xml and media.may_be_sitemap(content_type)
                 wanted = wanted or (self._wire.plain and media.is_plain(content_type))
                 outcome = await exchange.read(whole=whole or wanted)
-                return self._heard(url, route, response, headers, nonce) or outcome
+                heard = self._heard(url, route, response, headers, nonce)
+                if heard is None and response.status == 401 and not whole:
+                    heard = _digest_only(route, response)  # of robots.txt a 401 says enough
+                return heard or outcome
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             if proxy is not None and (failed := proxies.failed(proxy, error)) is not None:
                 return failed
@@ -278,6 +281,15 @@ def _cookies(jar: Jar, url: str, route: _Route) -> str:
     given = (route.headers or {}).get("Cookie", "")
     names = [pair.partition("=")[0].strip() for pair in given.split(";")]
     return "; ".join(filter(None, (given, jar.header(url, without=names))))
+
+
+def _digest_only(route: _Route, response: Response) -> Failed | None:
+    """Return what a 401 comes to that was sent a password as it is, and takes digests alone."""
+    basic = (route.headers or {}).get("Authorization", "").startswith("Basic ")
+    if not basic or schemes(response.headers.getall("WWW-Authenticate", ())) != {"digest"}:
+        return None
+    told = "401 Unauthorized: it takes digest authentication only (--digest)"
+    return Failed(Fault.HTTP_4XX, told, 401, lasting=True)
 
 
 def _leads_back(url: str, response: Response) -> bool:

@@ -77,6 +77,39 @@ def test_a_wrong_flag_is_two_and_one_line(args: list[str], words: list[str]) -> 
     assert one_line(ran, *words), ran.err
 
 
+@pytest.mark.parametrize(
+    ("args", "code"),
+    [
+        (["crawl", "http://a.test", "--fail-on", "x"], 2),
+        (["crawl", "--input", "/nowhere"], 66),
+        (["crawl", "--no-such"], 2),
+        (["explain", "a.test", "--state", "/nowhere"], 66),
+        (["explain", "::"], 2),
+        (["explain"], 2),
+        (["extract", "/nowhere"], 66),
+        (["extract", "/nowhere", "-s", "a=:::"], 2),
+        (["extract"], 2),
+        (["state", "/nowhere"], 66),
+        (["state", "/nowhere", "who"], 66),
+        (["diff", "/nowhere"], 66),
+        (["diff", "/nowhere", "1"], 2),
+        (["schema", "no-such"], 2),
+        (["config", "show", "--config", "/nowhere"], 78),
+        (["config", "no-such"], 2),
+        (["completion", "no-such"], 2),
+        (["no-such"], 2),
+        (["example.com"], 2),
+    ],
+)
+def test_every_verb_tells_what_is_wrong_in_one_form(args: list[str], code: int) -> None:
+    ran = crawler(*args)
+
+    first, *notes = ran.err.splitlines()
+    assert (ran.code, ran.out) == (code, "")
+    assert first.startswith("crawler: error: ")
+    assert all(note.startswith("    ") for note in notes)
+
+
 def test_an_unreachable_seed_is_69_and_named() -> None:
     port = unused_port()
 

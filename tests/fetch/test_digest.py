@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from typing import Any
 
 import pytest
 
@@ -198,3 +199,33 @@ async def test_another_origin_that_asks_is_told_nothing(web: Web) -> None:
         for _ in range(2):
             assert fetched(await fetcher.fetch(elsewhere + "/")).status == 401
     assert other.seen == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "named"),
+    [
+        ('Digest realm="r", nonce="n"', {"auth": "me:s3cret"}, True),
+        ('Digest realm="r", nonce="n", Basic realm="Digest"', {"auth": "me:s3cret"}, False),
+        ('Digest realm="r", nonce="n"', {}, False),
+        ('Digest realm="r", nonce="n"', {"headers": ["Authorization: Bearer x"]}, False),
+        ('Basic realm="Digest"', {"auth": "me:s3cret"}, False),
+        ("Negotiate YQ==", {"auth": "me:s3cret"}, False),
+    ],
+)
+async def test_a_password_sent_to_who_takes_digests_alone_names_the_flag(
+    web: Web, asked: str, given: dict[str, Any], named: bool
+) -> None:
+    async def handler(request: Request) -> Reply:
+        return Reply("out", 401, headers={"WWW-Authenticate": asked})
+
+    origin = web.serve(handler)
+    async with fetching(credentials=Credentials(**given)) as fetcher:
+        fetcher.admit(origin + "/")
+        outcome = await fetcher.fetch(origin + "/")
+        assert fetched(await fetcher.fetch(origin + "/robots.txt", whole=True)).status == 401
+    assert isinstance(outcome, Failed) == named
+    if isinstance(outcome, Failed):
+        assert (outcome.status, outcome.lasting, outcome.again) == (401, True, False)
+        assert outcome.message == (
+            "401 Unauthorized: it takes digest authentication only (--digest)"
+        )
