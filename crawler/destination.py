@@ -19,6 +19,12 @@ COMPRESSIONS = (".gz", ".zst", ".zstd")
 FOREIGN = (".bz2", ".xz", ".lzma", ".lz4", ".lzo", ".br", ".z", ".zip", ".7z", ".sz")
 """Suffixes, in lower case, of compressions that there are elsewhere."""
 
+OTHERS = frozenset(
+    ".parquet .arrow .feather .avro .orc .xls .xlsx .ods .xml .rss .html .htm .md .pdf .yaml .yml "
+    ".toml .sql .db .sqlite .sqlite3 .duckdb .warc .pickle .pkl".split()
+)
+"""Suffixes, in lower case, of formats that there are elsewhere: nobody means JSON lines by them."""
+
 _TYPES = re.compile(r"[a-z]+(\s*,\s*[a-z]+)*")
 
 
@@ -31,11 +37,14 @@ class Destination:
     types: Sequence[str] = ()
 
 
-def read(text: str, otherwise: Format, emit: Sequence[str], known: Collection[str]) -> Destination:
+def read(
+    text: str, otherwise: Format | None, emit: Sequence[str], known: Collection[str]
+) -> Destination:
     """Read what was typed.
 
-    ``otherwise`` is the format where no suffix tells one, ``emit`` the types where none are
-    given, ``known`` are all there are. A colon may be in a file's name: what comes behind it
+    ``otherwise`` is the format where no suffix tells one (None: JSON lines, if the suffix is
+    not that of something else), ``emit`` the types where none are given, ``known`` are all
+    there are. A colon may be in a file's name: what comes behind it
     is taken for types if it can be nothing else. Raises ValueError.
     """
     name, types = _divided(text, known)
@@ -46,7 +55,13 @@ def read(text: str, otherwise: Format, emit: Sequence[str], known: Collection[st
     if unknown := [each for each in types if each not in known]:
         wrong = ", ".join(unknown)
         raise ValueError(f"--output {text}: {wrong} is no record type; they are {', '.join(known)}")
-    return Destination(name, _told(name) or otherwise, types or emit)
+    form = _told(name) or otherwise
+    if form is None and _suffix(name) in OTHERS:
+        why = (
+            "the formats are jsonl, csv, tsv and urls; -f writes one of them to a file of any name"
+        )
+        raise ValueError(f"--output {name}: {why}")
+    return Destination(name, form or "jsonl", types or emit)
 
 
 def part(output: str, number: int) -> str:
@@ -70,7 +85,7 @@ def _divided(text: str, known: Collection[str]) -> tuple[str, Sequence[str]]:
     if not _TYPES.fullmatch(behind) or name == text:
         return text, ()
     types = [each.strip() for each in behind.split(",")]
-    told = _told(name) is not None or _is_compressed(name) or name == "-"
+    told = _suffix(name) in (*FORMATS, *OTHERS) or _is_compressed(name) or name == "-"
     return (name, types) if told or not set(known).isdisjoint(types) else (text, ())
 
 
@@ -80,7 +95,11 @@ def _is_compressed(name: str) -> bool:
 
 
 def _told(name: str) -> Format | None:
-    return FORMATS.get(os.path.splitext(_uncompressed(name))[1].lower())
+    return FORMATS.get(_suffix(name))
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(_uncompressed(name))[1].lower()
 
 
 def _uncompressed(name: str) -> str:

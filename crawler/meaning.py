@@ -42,7 +42,7 @@ def asked(checked: Checked) -> Asked:
             "--extract code": checked.selection.code,
             "--output": shlex.join(settings.output),
             "--emit": ",".join(sorted(checked.emit)),
-            "--format": settings.format,
+            "--format": settings.format or "jsonl",
             "--fields": ",".join(settings.fields),
             "--overwrite": "yes" if settings.overwrite else "",
             **{f"--{kind}": "yes" if kind in settings.content else "" for kind in CONTENT},

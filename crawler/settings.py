@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from crawler import destination
 from crawler.choices import ScopeKind, SitemapUse
@@ -83,7 +83,7 @@ class Settings:
     headers: bool = False
     structured: bool = False
     output: tuple[str, ...] = ("-",)
-    format: destination.Format = "jsonl"
+    format: destination.Format | None = None
     fields: tuple[str, ...] = ()
     rotate: int | None = None
     append: bool = False
@@ -301,7 +301,8 @@ class Settings:
 
 def _lacking(annotation: Any, value: Any) -> str | None:
     """Return in words what a value should be, or None if it is; of text nothing is quoted."""
-    kind, *others = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+    united = get_origin(annotation) in (UnionType, Union)  # the other is that of a Literal
+    kind, *others = get_args(annotation) if united else (annotation,)
     if value is None and others:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,6 +9,6 @@ def complain(text: str, notes: Sequence[str] = ()) -> None:
     """Write one line to stderr; ``notes`` are further ones: the text that is wrong, and a caret."""
     from crawler.report import safe
 
-    click.echo(f"crawler: error: {safe(text.replace(chr(10), ' '))}", err=True)
+    click.echo("crawler: error: " + safe(text.replace("\n", " ")), err=True)
     for line in (line for note in notes for line in note.split("\n")):
         click.echo(f"    {safe(line)}", err=True)

@@ -55,7 +55,7 @@ class Configured(GroupedCommand):
             place = None if error.param is None else origin(ctx, error.param).place
             if place is None:
                 raise
-            raise Misconfigured(f"{place}: {_told(self, error)}") from None
+            raise Misconfigured(f"{place}: {_key(ctx, error)}{_told(self, error)}") from None
         if not ctx.resilient_parsing:
             _check_variables(self)
         return rest
@@ -112,6 +112,15 @@ def blame(ctx: click.Context, error: BadSetting) -> CrawlError:
 
 def _variable(param: click.Parameter) -> str:
     return f"{PREFIX}_{param.name.upper()}"
+
+
+def _key(ctx: click.Context, error: click.BadParameter) -> str:
+    """Return the key that a file has a bad value under; a variable is its own place."""
+    param = error.param
+    if param is None or origin(ctx, param).kind != "file":
+        return ""
+    file: Configuration = ctx.meta[_FILE]
+    return f"{file.keys[param.name]}: "
 
 
 def _told(command: click.Command, error: click.BadParameter) -> str:

@@ -66,6 +66,7 @@ def one_line(ran: Ran, *words: str) -> bool:
         (["x", "--fields", "fields.a.b", "-s", "a=b"], ["--fields fields.a.b", "fields.a"]),
         (["x", "--fields", "html"], ["--fields html", "--html"]),
         (["x", "-o", "f.csv.bz2"], ["f.csv.bz2", ".gz", ".zst"]),
+        (["x", "-o", "f.parquet"], ["f.parquet", "jsonl, csv, tsv and urls", "-f"]),
         (["x", "--depth"], ["--depth", "see crawler crawl --help"]),
         (["-", "-i", "file"], ["--input"]),
     ],

@@ -218,6 +218,15 @@ def test_a_mistake_in_a_file_is_78_and_told_with_its_line(
     assert told(ran, f"crawler.toml:{line}", words), ran.err
 
 
+@pytest.mark.parametrize(
+    "key", ["max-pages", "max_pages", "delay", "rate", "scope", "depth", "max-size"]
+)
+def test_a_bad_value_in_a_file_is_told_with_its_key(key: str, tmp_path: Path) -> None:
+    write(tmp_path, f"# a night\n{key} = 'x'")
+
+    assert told(crawl("x", cwd=tmp_path), f"crawler.toml:2: {key}: 'x'", "x")
+
+
 def told(ran: Ran, place: str, words: str) -> bool:
     return (ran.code, ran.out) == (78, "") and one_line(ran, place, words)
 

@@ -45,6 +45,20 @@ def test_the_flag_tells_where_no_suffix_does() -> None:
     assert read("a.txt", "urls", EMIT, RECORD_TYPES).format == "urls"
     assert read("-", "csv", EMIT, RECORD_TYPES).format == "csv"
     assert read("a.jsonl.gz", "csv", EMIT, RECORD_TYPES).format == "jsonl"
+    for name in ("a", "a.log", "a.2026-11-21", "example.com", "a.db/b", "/dev/fd/3", "-", ".db"):
+        assert read(name, None, EMIT, RECORD_TYPES).format == "jsonl", name
+        assert read(f"{name}:page", None, EMIT, RECORD_TYPES).format == "jsonl", name
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.PARQUET", "a.xlsx.gz", "a/b.db"])
+def test_a_suffix_of_another_format_needs_the_flag(name: str) -> None:
+    for behind in ("", ":page", ":eror,page"):
+        with pytest.raises(ValueError, match=rf"^--output {name}.*: "):
+            read(name + behind, None, EMIT, RECORD_TYPES)
+    told = f"^--output {name}: the formats are jsonl, csv, tsv and urls; -f "
+    with pytest.raises(ValueError, match=told):
+        read(name, None, EMIT, RECORD_TYPES)
+    assert read(name, "jsonl", EMIT, RECORD_TYPES).format == "jsonl"
 
 
 @pytest.mark.parametrize(

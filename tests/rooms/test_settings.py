@@ -211,7 +211,7 @@ ALONE: dict[str, dict[str, Any]] = {
         *(bad(f"^{flag} goes with", **given) for flag, given in ALONE.items()),
         bad("--recipe and --each exclude", recipe="r.toml", each="li"),
         bad("--recipe and --select exclude", recipe="r.toml", select=("a=b",)),
-        bad("--output and --state name the same", state="a.db", output=("./a.db",)),
+        bad("--output and --state name the same", state="a.db", output=("./a.db",), format="jsonl"),
         *(
             bad("--output and --state name the same", state="a.db", output=(f"a.db{end}",))
             for end in ("-wal", "-shm", ".lock", ".new")
