@@ -22,7 +22,8 @@ The rooms, from the door inwards; each imports only rooms below it, and
     seeds fetch parse frontier sink report    the outer world, one room each
     policy ports settings     pure decisions; what the engine asks of those rooms
     schema selected           what is written, for machines; what is kept of pages
-    explanation paths         each decision about one URL, as it is told; paths into records
+    explanation progress      each decision about one URL, and how far a crawl is, as they are told
+    paths                     paths into records
     record recipe destination what is written; what is taken out of pages; where it goes
     account                   how a crawl stands, and what is remembered of its pass
     measures                  times, sizes and rates as people type them

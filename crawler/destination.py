@@ -57,9 +57,7 @@ def read(
         raise ValueError(f"--output {text}: {wrong} is no record type; they are {', '.join(known)}")
     form = _told(name) or otherwise
     if form is None and _suffix(name) in OTHERS:
-        why = (
-            "the formats are jsonl, csv, tsv and urls; -f writes one of them to a file of any name"
-        )
+        why = "the formats are jsonl, csv, tsv and urls; -f writes one of them into any file"
         raise ValueError(f"--output {name}: {why}")
     return Destination(name, form or "jsonl", types or emit)
 

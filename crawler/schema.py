@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from crawler.explanation import Explanation
+from crawler.progress import Progress
 from crawler.record import Record, SummaryRecord
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,14 +28,24 @@ def kinds() -> dict[str, type[msgspec.Struct]]:
 
 def explanation() -> dict[str, Any]:
     """Return the schema of what ``crawler explain --json`` prints."""
-    (_,), definitions = msgspec.json.schema_components([Explanation])
+    return _alone(Explanation, "explanation")
+
+
+def progress() -> dict[str, Any]:
+    """Return the schema of what ``--progress json`` tells on stderr."""
+    return _alone(Progress, "progress")
+
+
+def _alone(kind: type[msgspec.Struct], word: str) -> dict[str, Any]:
+    """Return the schema of an object that is no record; ``word`` is its ``type``."""
+    (_,), definitions = msgspec.json.schema_components([kind])
     for each in definitions.values():
         each["description"] = cleandoc(each["description"])
         each["required"] = list(each["properties"])  # defaults are written as well
         for told in each["properties"].values():
             told.pop("default", None)
-    whole = definitions.pop(Explanation.__name__)
-    whole["properties"]["type"] = {"const": "explanation"}
+    whole = definitions.pop(kind.__name__)
+    whole["properties"]["type"] = {"const": word}
     return {"$schema": DIALECT, **whole, "$defs": definitions}
 
 

@@ -118,7 +118,8 @@ _many: dict[str, Any] = {"multiple": True, "default": ()}
          "(.gz, .zst). FILE:error,skip gets records of these types only.")  # fmt: skip
 @_output("-f", "--format", type=click.Choice(["jsonl", "csv", "tsv", "urls"]),
          default=_defaults.format,
-         help="Format where no suffix tells one: JSON lines (the default), tables, or URLs alone.")  # fmt: skip
+         help="Format where no suffix tells one: JSON lines (the default), "
+         "tables, or URLs alone.")  # fmt: skip
 @_output("--fields", type=NAMES, metavar="a,b.c", default=(),
          help="Write only these fields, 'error.class' for one within another; csv and tsv have "
          "them as columns, in this order.")  # fmt: skip

@@ -3,11 +3,11 @@
 import shutil
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Literal
-
-import msgspec
+from typing import Literal
 
 from crawler.account import Status
+from crawler.encoding import encode
+from crawler.progress import progress
 from crawler.report import safe
 from crawler.report.stderr import Stderr
 
@@ -78,11 +78,7 @@ class Progress:
         """Return the latest status as one JSON object."""
         if self._latest is None:
             return "{}"
-        latest: dict[str, Any] = msgspec.to_builtins(self._latest)
-        latest["elapsed"] = round(self._latest.elapsed, 3)
-        latest["slow"] = [[site, round(wait, 3)] for site, wait in self._latest.slow]
-        head = {"v": 1, "type": "progress", "rate": round(self._rate(), 1)}
-        return msgspec.json.encode(head | latest).decode()
+        return encode(progress(self._latest, self._rate())).decode()
 
     def around(self, text: str, *, last: bool = False) -> None:
         """Write lines with the live line out of their way; ``last``: it does not come back."""

@@ -95,7 +95,6 @@ def test_only_what_is_otherwise_than_before_is_told() -> None:
     assert result.tally.fetched == 3
 
 
-
 @pytest.mark.parametrize("spoilt", [b"", b"[]", b"x", zlib.compress(b"{" + b" " * 9_000_000)])
 def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: bytes) -> None:
     known = {FIRST: replace(ASKED_BEFORE[FIRST], selected=spoilt)}
@@ -118,7 +117,7 @@ def test_a_field_that_a_page_has_as_it_was_is_not_missing(only_changes: bool) ->
     async def main() -> Result:
         web = MemoryWeb(lambda url: answer(url, 304) if url == FIRST else page(url))
         made = rig(web, known=known, past=Past(run=2), only_changes=only_changes)
-        made.crawl._crew.parser.parse = take  # type: ignore[method-assign]
+        made.crawl._crew.parser.parse = take  # type: ignore[method-assign, assignment]
         return await made.run(FIRST, SECOND)
 
     stats = virtual.run(main()).stats

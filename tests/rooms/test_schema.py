@@ -95,6 +95,39 @@ def test_a_page_with_everything() -> None:
     assert not wrong(page(title="t", robots=["noindex"]) | everything)
 
 
+async def test_progress_for_machines_fits_its_schema(web: Web) -> None:
+    async def handler(request: Request) -> Reply:
+        if request.path == "/robots.txt":
+            return Reply("User-agent: *\nCrawl-delay: 0.6")
+        return Reply("<a href=/2>2</a><a href=/404>4</a>", 404 if request.path == "/404" else 200)
+
+    ran = crawl(web.serve(handler), "--progress", "json")
+    *told, last = [json.loads(line) for line in ran.err.splitlines()]
+    document = schema.progress()
+    validator = jsonschema_rs.validator_for(document)
+
+    jsonschema_rs.meta.validate(document)
+    assert json.loads(crawler("schema", "progress").out) == document
+    assert len(told) >= 2
+    assert all(validator.is_valid(each) for each in told)
+    assert all(each.keys() == document["properties"].keys() for each in told)
+    assert last["type"] == "summary"
+    sites = {"slow": [["a.test", 1.5]], "held_back": [["a.test", 1]]}
+    assert validator.is_valid(told[-1] | sites)
+    for key, value in {
+        "type": "page",
+        "v": 2,
+        "rate": "1",
+        "tally": {},
+        "slow": [["a"]],
+        "held_back": {"a": 1},
+        "in_flight": -1,
+        "errors": {"dns": "1"},
+    }.items():
+        assert not validator.is_valid(told[-1] | {key: value}), key
+    assert not validator.is_valid({key: told[-1][key] for key in told[-1].keys() - {"requests"}})
+
+
 LESS = object()
 
 
