@@ -251,13 +251,14 @@ class Crew:
         )
         kept = _kept(lease)
         if self.shared.only_changes:
-            return Done(settled, taken=Taken(looked=kept.taken().looked) if kept else None)
+            return Done(settled, taken=Taken(looked=kept[1].looked) if kept else None)
         page = Page(lease.target, fetched, lease.attempt + 1, time.time())
         if kept is None:
             return Done(settled, (record.unchanged(page, self.shared.run, {}),))
-        line = record.unchanged(page, self.shared.run, kept.keys())
-        items = kept.lines(record.common(lease.target, self.shared.run, page.at))
-        return Done(settled, (line, *items), taken=kept.taken())
+        selected, taken = kept
+        line = record.unchanged(page, self.shared.run, selected.keys())
+        items = selected.lines(record.common(lease.target, self.shared.run, page.at))
+        return Done(settled, (line, *items), taken=taken)
 
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)
@@ -319,12 +320,13 @@ class Crew:
         return Failed(Fault.INTERNAL, f"{type(error).__name__}: {error}", lasting=True)
 
 
-def _kept(lease: Lease) -> Selected | None:
-    """Return what was selected of a page on a pass before, where there was anything."""
+def _kept(lease: Lease) -> tuple[Selected, Taken] | None:
+    """Return what was selected of a page on a pass before, and what came of that, if anything."""
     if lease.known is None or lease.known.selected is None:
         return None
     try:
-        return unpack(lease.known.selected)
+        selected = unpack(lease.known.selected)
+        return selected, selected.taken()
     except ValueError:
         raise StateUnusable(
             f"the state is damaged (what was selected of {lease.target.url} is not what it "

@@ -182,7 +182,7 @@ class Settle:
                 stats.seeds.count(target.url, settled.verdict, done.why)
 
     def _count_taken(self, target: Target, taken: Taken) -> None:
-        """Count items; tell of field errors, of the first in any case."""
+        """Count items and fields; tell of field errors, of the first in any case."""
         stats = self.shared.stats
         stats.items += taken.items
         stats.dropped += taken.dropped

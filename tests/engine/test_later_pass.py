@@ -95,7 +95,9 @@ def test_only_what_is_otherwise_than_before_is_told() -> None:
     assert result.tally.fetched == 3
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"[]", b"x", zlib.compress(b"{" + b" " * 9_000_000)])
+@pytest.mark.parametrize(
+    "spoilt", [b"", b"[]", b"x", b'{"fields":5}', zlib.compress(b"{" + b" " * 9_000_000)]
+)
 def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: bytes) -> None:
     known = {FIRST: replace(ASKED_BEFORE[FIRST], selected=spoilt)}
     _, result = again(known)
