@@ -6,6 +6,7 @@ in 10 µs, where smaller ones gain little. What is over a megabyte is not: so no
 deflated can become more than that in the hands of the one process that reads it.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from itertools import zip_longest
@@ -69,7 +70,8 @@ class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
     def taken(self, looked: Mapping[str, bool] | None = None) -> Taken:
         """Return the same for the account.
 
-        Where it is not known which fields were ``looked`` for, those that have a value were found.
+        Where it is not known which fields were ``looked`` for, those that have a value, or an
+        error, were found.
         """
         errors = dict(self.field_errors)
         for each in self.items:
@@ -82,9 +84,15 @@ class Selected(msgspec.Struct, frozen=True, omit_defaults=True):
         found = [
             name for each in kept for name, value in _values(each).items() if value not in _EMPTIES
         ]
-        return dict.fromkeys(found, True)
+        wrong = [
+            _IN_A_FIELD.split(at, 1)[0]
+            for errors in (self.field_errors, *(each.field_errors for each in self.items))
+            for at in errors
+        ]
+        return dict.fromkeys((*found, *wrong), True)
 
 
+_IN_A_FIELD: Final = re.compile(r"[.\[]")
 _EMPTY: Final = Raw(b"{}")
 _EMPTIES: Final = (Raw(b"null"), Raw(b"[]"))
 _values = msgspec.json.Decoder(dict[str, Raw]).decode

@@ -263,7 +263,7 @@ class Crew:
     def _redirected(self, lease: Lease, hop: Hop) -> Done:
         link = self.canon.of(hop.url)
         digest = news.digest_of_redirect(hop.status, link.url)
-        turned = news.turned(lease, digest)
+        as_it_was = news.before(lease) == digest
         line = record.redirect(lease.target, hop.status, link.url, self.shared.run, time.time())
         refusal = self.scope.redirected(lease.target, link.url)
         if refusal is None and lease.target.depth == 0 and self.scope.refuses(link.url):
@@ -279,9 +279,9 @@ class Crew:
             hop=True,
             status=hop.status,
             digest=digest,
-            change=Change.CHANGED if turned else None,
+            change=Change.CHANGED if news.turned(lease, digest) else None,
         )
-        lines = self._told(settled, line, same=not turned)
+        lines = () if self.shared.only_changes and as_it_was else (line,)
         return Done(settled, lines, None, {refusal: 1} if refusal else {})
 
     def _failed(self, lease: Lease, failed: Failed, attempts: int | None = None) -> Done:
@@ -302,9 +302,9 @@ class Crew:
         )
         return Done(settled, self._told(settled, line), failed)
 
-    def _told(self, settled: Settled, line: Line, *, same: bool = True) -> Sequence[Line]:
+    def _told(self, settled: Settled, line: Line) -> Sequence[Line]:
         """Return the record, or none if only changes are wanted and this is as it was."""
-        return () if self.shared.only_changes and same and news.same_end(settled) else (line,)
+        return () if self.shared.only_changes and news.same_end(settled) else (line,)
 
     def _bug(self, lease: Lease, error: BaseException) -> Failed:
         """Log an exception of ours, and return it as the URL's failure.

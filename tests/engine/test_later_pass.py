@@ -95,6 +95,16 @@ def test_only_what_is_otherwise_than_before_is_told() -> None:
     assert result.tally.fetched == 3
 
 
+@pytest.mark.parametrize("ended", [(500, "http_5xx"), (None, "fresh")])
+def test_a_redirect_is_as_it_was_when_it_answered_last(ended: tuple[int | None, str]) -> None:
+    status, why = ended
+    url = "http://a.test/5"
+    known = ASKED_BEFORE | {url: replace(ASKED_BEFORE[url], status=status, why=why)}
+    made, _ = again(known, only_changes=True)
+
+    assert [record["url"] for record in made.sink.records] == ["http://a.test/4", "http://a.test/6"]
+
+
 @pytest.mark.parametrize(
     "spoilt", [b"", b"[]", b"x", b'{"fields":5}', zlib.compress(b"{" + b" " * 9_000_000)]
 )
@@ -109,8 +119,13 @@ def test_what_was_selected_and_is_not_what_it_was_is_a_damaged_state(spoilt: byt
 @pytest.mark.parametrize("only_changes", [False, True])
 def test_a_field_that_a_page_has_as_it_was_is_not_missing(only_changes: bool) -> None:
     """On the one page that was read anew there is none of these fields."""
-    read = Parsed((), taken=Taken(looked=dict.fromkeys(("price", "n", "none", "old"), False)))
-    kept = Selected(Raw(b'{"price":7.5,"none":null,"old":[]}'), items=[Item(0, Raw(b'{"n":1}'))])
+    names = ("price", "n", "none", "old", "odd", "sizes", "seller")
+    read = Parsed((), taken=Taken(looked=dict.fromkeys(names, False)))
+    kept = Selected(
+        Raw(b'{"price":7.5,"none":null,"old":[],"odd":null,"sizes":null}'),
+        {"odd": "no number in 'x'", "sizes[1]": "no number in 'y'"},
+        [Item(0, Raw(b'{"n":1,"seller":null}'), {"seller.id": "no number in 'z'"})],
+    )
     known = {FIRST: Known(page=True, digest=b"1", etag='"1"', selected=pack(kept))}
 
     async def take(each: Page) -> Parsed:
