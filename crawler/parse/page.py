@@ -11,7 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from crawler.account import Children
 from crawler.encoding import encode
-from crawler.model import Change, Failed, Fault, Line, Link, Page, Parsed, Refusal, Verdict
+from crawler.model import Change, Failed, Fault, Line, Link, Page, Parsed, Refusal, Taken, Verdict
 from crawler.parse import charset, complexity, html, sitemap
 from crawler.parse.document import Document
 from crawler.parse.reading import Reading
@@ -133,6 +133,7 @@ class Reader:
                 lines += records(links, page, self._reading.run)
         else:
             lines = []
+            taken = taken and Taken(looked=taken.looked)
         return Parsed(lines, found, refused, False, taken, compared.digest, compared.change, kept)
 
     def _look_up(self, said: html.Html, references: list[str]) -> tuple[list[Known], int]:

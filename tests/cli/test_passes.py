@@ -119,6 +119,21 @@ def test_where_something_is_selected_that_is_what_pages_are_compared_by(make: Ma
     assert nights.night(*select, "--only-changes")[:-1] == []
 
 
+@pytest.mark.parametrize("validators", [(), ("etag",)])
+def test_items_that_are_as_they_were_are_not_counted_where_only_changes_are_told(
+    make: Make, validators: tuple[str, ...]
+) -> None:
+    nights = make(3, validators=validators)
+    select = ("--each", "a", "-s", "n:date=a")
+    assert "field errors" in nights.run(*select).err
+
+    ran = nights.run(*select, "--only-changes")
+
+    told = nights.life.records()[-1]
+    assert (told["items"], told["dropped"], told["field_errors"]) == (0, 0, 0)
+    assert not ran.err
+
+
 def whole(nights: Nights) -> None:
     """Pages that are not sent again have their fields and items nevertheless."""
     site = nights.site
