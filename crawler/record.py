@@ -229,7 +229,7 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
 
     ``changes`` counts pages, and redirects that have changed, by what they are against what
     answered before, and ``unconfirmed`` the known pages that the pass has not met, without having
-    seen enough to call them gone.
+    seen enough to call them gone. There is no ``seq`` on stderr and in ``--stats``.
     """
 
     v: _Version = SCHEMA_VERSION
@@ -264,7 +264,7 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, rename={"pass_": 
     field_errors: Annotated[int, Meta(description="Pages with field errors.", ge=0)] = 0
     not_found: Annotated[
         dict[str, int],
-        Meta(description="Fields that were on no page: on how many they were looked for."),
+        Meta(description="Fields on no page of this run: on how many they were looked for."),
     ] = {}
 
 

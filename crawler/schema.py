@@ -73,7 +73,8 @@ def schema(name: str | None = None) -> dict[str, Any]:
 def _complete(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
     """Make a schema of what may be read into one of what is written.
 
-    Defaults are written as well, but for those of keys that come with a flag.
+    Defaults are written as well, but for those of keys that come with a flag. A summary
+    is also told where lines have no number.
     """
     properties = definition["properties"]
     definition["required"] = []
@@ -83,7 +84,8 @@ def _complete(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
             definition["required"].append(field.encode_name)
     properties["type"] = {"const": _fields(kind)["type"].default}
     properties["seq"] = _SEQ
-    definition["required"].append("seq")
+    if kind is not SummaryRecord:
+        definition["required"].append("seq")
 
 
 def _fields(kind: type[msgspec.Struct]) -> dict[str, msgspec.structs.FieldInfo]:
