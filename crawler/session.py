@@ -153,7 +153,7 @@ async def _run(
         told = report_summary.lines(summary, before, makes_items=making)
         progress.around("\n".join(told), last=True)
     else:
-        for line in report_summary.not_found(summary):
+        for line in report_summary.not_found(summary, before):
             log.warning("%s", line)
     if error is not None and not isinstance(error, CrawlError):
         return _traced(error), summary

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from crawler.account import Tally
-from crawler.model import Change
+from crawler.model import Change, Reason
 from crawler.record import SummaryRecord
 from crawler.report import safe
 
@@ -47,7 +47,7 @@ def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False)
         f"{_count(summary.requests, 'request')}, {megabytes:,.1f} MB, {seconds:,.1f} s, "
         f"{rate:,.0f} pages/s: " + _ENDS.get(summary.end_reason, summary.end_reason),
     ]
-    told[1:1] = not_found(summary)
+    told[1:1] = not_found(summary, before)
     if makes_items or summary.items or summary.dropped or summary.field_errors:
         told.insert(1, _taken(summary))
     if summary.refused:
@@ -58,8 +58,14 @@ def lines(summary: SummaryRecord, before: int = 0, *, makes_items: bool = False)
     return told
 
 
-def not_found(summary: SummaryRecord) -> list[str]:
-    """Return a line for each field that was on no page."""
+def not_found(summary: SummaryRecord, before: int = 0) -> list[str]:
+    """Return a line for each field that was on no page.
+
+    There is none if it may have been on pages that this run did not read: those of earlier
+    runs, or such as are fresh.
+    """
+    if before or summary.skips.get(Reason.FRESH):
+        return []
     return [
         f"field {safe(name)}: on none of {_count(pages, 'page')}"
         for name, pages in summary.not_found.items()

@@ -177,6 +177,16 @@ def test_a_field_that_is_on_no_page_is_told_at_the_end(web: Web) -> None:
     )
 
 
+def test_a_field_may_be_on_pages_that_a_run_has_not_read(web: Web, tmp_path: Path) -> None:
+    site = {"/": ["/2", "/3"], "/2": [], "/3": []}
+    flags = ("-s", "first=a", "--state", str(tmp_path / "s.db"), "--emit", "summary")
+    origin = web.pages(site)
+
+    assert crawl(origin, *flags, "-n", "1").err == ""
+    rest = crawl(origin, *flags)
+    assert (rest.err, rest.of("summary")[0]["not_found"]) == ("", {"first": 2})
+
+
 def test_a_dropped_item_is_told_of_once_and_counted(web: Web, tmp_path: Path) -> None:
     bodies = {"/": "<a href=/2>2</a><li><b>1</b><li>", "/2": "<li><li><b>2</b>"}
 

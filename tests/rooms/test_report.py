@@ -315,6 +315,13 @@ def summary(**fields: Any) -> SummaryRecord:
     return SummaryRecord(pass_=1, at="", **known | fields)
 
 
+def test_a_field_may_be_on_a_page_that_was_not_read() -> None:
+    told = "field a\\x1b: on none of 1 page"
+    assert told in lines(summary(not_found={"a\x1b": 1}))
+    assert told not in lines(summary(not_found={"a\x1b": 1}), before=1)
+    assert told not in lines(summary(not_found={"a\x1b": 1}, skips={"fresh": 1}))
+
+
 def test_the_summary_is_a_few_lines() -> None:
     assert lines(summary(refused={"scope": 1_000, "depth": 2_000})) == [
         (
