@@ -42,7 +42,10 @@ def diff(file: str, passes: tuple[int, ...], as_json: bool) -> int:
 
     def lines(inquiry: "Inquiry") -> Iterator[str]:
         changes = inquiry.changes(*passes)
-        return _records(changes) if as_json else _text(changes, inquiry.unfinished)
+        if as_json:
+            return _records(changes)
+        direct = not passes or passes[1] - passes[0] == 1
+        return _text(changes, inquiry.unfinished, direct=direct)
 
     return tell(file, lines)
 
@@ -60,8 +63,12 @@ def _records(changes: "Iterator[Changed]") -> Iterator[str]:
         yield encode(record | told).decode()
 
 
-def _text(changes: "Iterator[Changed]", unfinished: Callable[[int], bool]) -> Iterator[str]:
+def _text(
+    changes: "Iterator[Changed]", unfinished: Callable[[int], bool], *, direct: bool = True
+) -> Iterator[str]:
     """Return the counts, and a line a page and one for each of its fields: for a mail.
+
+    ``direct``: there is no pass between the two.
 
     They come in order of URLs and are told kind by kind, below their counts: what is much waits
     on the disk for its turn.
@@ -83,7 +90,10 @@ def _text(changes: "Iterator[Changed]", unfinished: Callable[[int], bool]) -> It
         for each in changes:
             number = each.after
             counts[each.change] += 1
-            for line in (f"{each.change:<8} {each.url}{_aside(each)}", *_fields(each)):
+            for line in (
+                f"{each.change:<8} {each.url}{_aside(each, direct=direct)}",
+                *_fields(each),
+            ):
                 told[each.change].write(f"{safe(line)}\n")
         if number:
             yet = " so far" if unfinished(number) else ""
@@ -94,15 +104,19 @@ def _text(changes: "Iterator[Changed]", unfinished: Callable[[int], bool]) -> It
                 yield line.rstrip("\n")
 
 
-def _aside(each: "Changed") -> str:
-    """Return what is worth a word beyond the URL: another status, or why it is gone."""
+def _aside(each: "Changed", *, direct: bool) -> str:
+    """Return what is worth a word beyond the URL: another status, or why it is gone.
+
+    Over several passes a redirect may lead where it led at first.
+    """
     if each.change == "gone":
         return f" ({each.status_after or 'nothing links to it'})"
     if each.change != "changed":
         return ""
     if each.status_before != each.status_after:
         return f" ({each.status_before} → {each.status_after})"
-    return f" ({each.status_after}, elsewhere)" if 300 <= (each.status_after or 0) < 400 else ""
+    is_redirect = 300 <= (each.status_after or 0) < 400
+    return f" ({each.status_after}{', elsewhere' if direct else ''})" if is_redirect else ""
 
 
 def _fields(each: "Changed") -> Iterator[str]:

@@ -231,7 +231,8 @@ def _identify(path: str, db: sqlite3.Connection, other: str) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION:
-        raise StateUnusable(f"{path} is SQLite, but not a crawler's state; give {other}")
+        what = "empty" if _is_new(path) else "SQLite, but not a crawler's state"
+        raise StateUnusable(f"{path} is {what}; give {other}")
     if version > FORMAT:
         raise StateUnusable(
             f"{path} was written by a newer crawler (format {version}); update this one, or give "

@@ -46,3 +46,12 @@ def test_who_has_all_lines_in_memory_would_be_noticed(monkeypatch: pytest.Monkey
     monkeypatch.setattr(MODULE, "IN_MEMORY", 0)  # to tempfile: no limit
     with pytest.raises(AssertionError, match="less than the lines"):
         much()
+
+
+@pytest.mark.parametrize(("direct", "aside"), [(True, " (301, elsewhere)"), (False, " (301)")])
+def test_a_redirect_may_have_come_back_meanwhile(direct: bool, aside: str) -> None:
+    moved = Changed("http://a/", 7, "changed", None, 301, 301, None)
+
+    assert [*_text(iter([moved]), lambda number: False, direct=direct)][1:] == [
+        f"changed  http://a/{aside}"
+    ]

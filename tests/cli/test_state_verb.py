@@ -217,6 +217,7 @@ def test_what_is_no_state_is_told(tmp_path: Path) -> None:
         assert one_line(ran.err, str(path)), ran.err
         assert "--state" not in ran.err
         assert not path.is_file() or path.read_bytes() == before
+        assert ("is empty" in ran.err) == (path == empty)
     assert not (tmp_path / "no.db").exists()
     with pytest.raises(StateUnusable, match="file name too long; give another FILE"):
         Inquiry("x" * 5_000)
