@@ -121,8 +121,8 @@ class Settings:
         if self.recipe is not None and (self.select or self.each is not None):
             given = "--select" if self.select else "--each"
             raise ValueError(f"--recipe and {given} exclude each other; write it into the recipe")
-        self._check_files()
         self._check_stats()
+        self._check_files()
         self._check_fields()
         if self.quiet and self.verbose:
             raise ValueError("--quiet and --verbose exclude each other")
@@ -180,8 +180,10 @@ class Settings:
             raise ValueError(f"{given} goes with --output FILE")
         if self.rotate is not None and set(names) == {"-"}:
             raise ValueError("--rotate goes with --output FILE: stdout has no files to number")
-        for one, other in itertools.permutations(names, 2) if self.rotate is not None else ():
-            if destination.part_number(one, other):
+        others = (self.state, self.stats, self.cookie_jar, self.input, self.recipe)
+        both = itertools.product((*names, *filter(None, others)), names)
+        for one, other in both if self.rotate is not None else ():
+            if one != other and destination.part_number(one, other):
                 raise ValueError(f"--rotate: {one} would be a file of --output {other}")
         self._check_roles()
         self._check_state()

@@ -172,6 +172,16 @@ ALONE: dict[str, dict[str, Any]] = {
             bad(f"--{name.replace('_', '-')} names no file", **{name: " "})
             for name in ("input", "cookie_jar", "recipe", "state", "stats")
         ),
+        bad("^--stats names no file; --emit summary", stats="-"),
+        *(
+            bad(
+                f"^--rotate: {file} would be a file of --output a.jsonl",
+                output=("a.jsonl",),
+                rotate=1_000,
+                **{name: file},
+            )
+            for name, file in (("stats", "a.0002.jsonl"), ("input", "a.0003.jsonl"))
+        ),
         bad("--append", append=True),
         bad("--quiet", quiet=True, verbose=True),
         bad("--drop-params", drop_params="utm_*"),
