@@ -46,7 +46,8 @@ class Fields:
         """Return the values by name, and whether every required one is there.
 
         ``element`` is searched, or the whole page if it is None; ``where`` goes before
-        the names in ``errors``. What cannot be read is there, and has an error.
+        the names in ``errors``. What cannot be read is there, and has an error; of a bool
+        nothing is an answer, too.
         """
         found = {}
         whole = True
@@ -54,7 +55,8 @@ class Fields:
             value = each.read(document, element, errors, where)
             nothing = value is _NOTHING
             if looked is not None and not looked.get(each.name):
-                looked[each.name] = not nothing or f"{where}{each.name}" in errors
+                there = not nothing or each.nothing_is_no
+                looked[each.name] = there or f"{where}{each.name}" in errors
             if nothing:
                 value = each.substitute
                 if each.required:
@@ -69,7 +71,7 @@ class _Value:
 
     __slots__ = (
         "_all", "_convert", "_empty", "_fields", "_re", "_selector", "_take", "missing", "name",
-        "required", "substitute",
+        "nothing_is_no", "required", "substitute",
     )  # fmt: skip
 
     def __init__(self, field: Field) -> None:
@@ -86,6 +88,7 @@ class _Value:
         self._convert = _converter(field)
         self._empty = field.type == "bool"  # an attribute without a value says yes
         self._fields = Fields(field.fields) if field.fields else None
+        self.nothing_is_no = self._empty and not field.all
 
     def read(
         self, document: Document, element: LexborNode | None, errors: Errors, where: str

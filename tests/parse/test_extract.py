@@ -161,7 +161,7 @@ def test_what_was_looked_for_was_there_or_not_whatever_stands_in_for_it() -> Non
         taken = read(body, recipe).taken
         return None if taken is None else taken.looked
 
-    there = {"d": False, "n": True, "yes": False, "l": False, "m": True, "o": True}
+    there = {"d": False, "n": True, "yes": True, "l": False, "m": True, "o": True}
     assert looked(page) == there
     assert looked(items) == {"b": True, "i": True, "no": False}
     assert looked(flags.recipe(["b=b"], ".none")) == {}
