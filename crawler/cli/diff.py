@@ -9,7 +9,8 @@ from crawler.cli.state import tell
 from crawler.cli.units import Verb, files
 
 if TYPE_CHECKING:
-    from crawler.frontier.inquiry import Changed, Inquiry
+    from crawler.frontier.changed import Changed
+    from crawler.frontier.inquiry import Inquiry
     from crawler.selected import Difference
 
 KINDS = ("new", "changed", "gone")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Self
 from crawler.account import Mark, Tally
 from crawler.errors import BadSetting, InputMissing
 from crawler.frontier import trail, view
+from crawler.frontier.changed import Changed, summed
 from crawler.frontier.seen import pack, unpack
 from crawler.frontier.state import (
     FAULTS,
@@ -25,7 +26,6 @@ from crawler.frontier.state import (
 from crawler.frontier.trail import Begun, Trail
 from crawler.frontier.whole import wrong
 from crawler.policy import urls
-from crawler.selected import Difference, differences
 
 Rows = Iterator[Sequence[Any]]
 
@@ -57,40 +57,6 @@ class Account(NamedTuple):
     errors: dict[str, int]
     skips: dict[str, int]
     outputs: list[Mark]
-
-
-class Changed(NamedTuple):
-    """A page that is otherwise: ``change`` is new, changed or gone, ``reason`` why it is gone.
-
-    ``status_before`` and ``status_after`` are null where there was no page, or is none. ``fields``
-    is what is otherwise of what is selected (None: not known, or there was or is no page).
-    """
-
-    url: str
-    after: int
-    change: str
-    reason: str | None
-    status_before: int | None
-    status_after: int | None
-    fields: Sequence[Difference] | None
-
-
-def _sum(url: str, after: int, steps: Sequence[Sequence[Any]]) -> Changed | None:
-    """Return what several changes come to, one after another; None: all is as it was.
-
-    Steps are (kind, why, status before, after, what was selected before, after).
-    """
-    first, last = steps[0], steps[-1]
-    there_before, there_after = first[0] != "new", last[0] != "gone"
-    if not there_before and not there_after:
-        return None
-    change = "changed" if there_before and there_after else "gone" if there_before else "new"
-    status_before, fields = first[2] if there_before else None, None
-    if change == "changed" and first[4] is not None and last[5] is not None:
-        fields = differences(first[4], last[5])
-        if fields == [] and len(steps) > 1 and status_before == last[3]:
-            return None
-    return Changed(url, after, change, last[1], status_before, last[3], fields)
 
 
 class Inquiry:
@@ -181,7 +147,7 @@ class Inquiry:
         )
         for url, steps in groupby(rows, key=lambda row: row[0]):
             try:
-                changed = _sum(url, after, [step[1:] for step in steps])
+                changed = summed(url, after, [step[1:] for step in steps])
             except ValueError:  # what was selected cannot be read
                 raise damaged(self.path, "a change is not what it was") from None
             if changed is not None:

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from crawler.cli.diff import KINDS, _text
-from crawler.frontier.inquiry import Changed
+from crawler.frontier.changed import Changed
 
 MANY = 15_000
 MODULE = import_module("crawler.cli.diff")  # not the verb of that name
